@@ -1,0 +1,92 @@
+"""The code bank: hash codes of everything seen so far, only ever added to."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dlchkit.codes import pack_codes, unpack_codes
+from dlchkit.errors import DataError
+
+
+@dataclass
+class CodeBank:
+    """Append-only store of database codes with their ids, labels and stage.
+
+    Rows keep the order in which they came. `digest` is computed from the stored bits
+    each time it is asked for, so that two digests of one stage, taken at different
+    times, prove that its codes did (or did not) change.
+
+    Examples
+    --------
+    >>> bank = CodeBank(n_bits=8)
+    >>> bank.append(np.ones((2, 8), np.int8), labels=np.eye(2, dtype=bool), ids=np.array(["a", "b"]), stage=0)
+    >>> before = bank.digest(0)
+    >>> bank.append(-np.ones((1, 8), np.int8), labels=np.eye(1, 2, dtype=bool), ids=np.array(["c"]), stage=1)
+    >>> len(bank), bank.digest(0) == before
+    (3, True)
+    """
+
+    n_bits: int
+    _packed: list = field(default_factory=list, repr=False)
+    _labels: list = field(default_factory=list, repr=False)
+    _ids: list = field(default_factory=list, repr=False)
+
+    def append(self, codes: np.ndarray, *, labels: np.ndarray, ids: np.ndarray, stage: int) -> None:
+        """Add the items of the next stage; ``stage`` must be the number of stages stored.
+
+        Parameters
+        ----------
+        codes : int8 array of shape (n, n_bits), values in {-1, +1}
+        labels : bool array of shape (n, n_classes)
+        ids : str array of shape (n,), none of them stored before
+        """
+        if stage != self.n_stages:
+            raise DataError(f"stage {stage} cannot be appended to a bank that holds {self.n_stages} stages; stages come in order")
+        if codes.shape != (len(ids), self.n_bits) or len(labels) != len(ids):
+            raise DataError(f"codes {codes.shape}, labels {labels.shape} and ids {ids.shape} do not fit a bank of {self.n_bits} bits")
+        known = set(self.ids.tolist())
+        twice = next((i for i in ids.tolist() if i in known or known.add(i)), None)
+        if twice is not None:
+            raise DataError(f"id {twice!r} is in the bank twice; every item is stored once")
+        for store, rows in ((self._packed, pack_codes(codes)), (self._labels, labels.copy()), (self._ids, ids.copy())):
+            rows.flags.writeable = False
+            store.append(rows)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ids))
+
+    @property
+    def n_stages(self) -> int:
+        return len(self._ids)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """int8 array of shape (n, n_bits), values in {-1, +1}."""
+        return unpack_codes(np.concatenate(self._packed))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """bool array of shape (n, n_classes)."""
+        return np.concatenate(self._labels)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """str array of shape (n,)."""
+        return np.concatenate(self._ids) if self._ids else np.array([], dtype=str)
+
+    @property
+    def stages(self) -> np.ndarray:
+        """int64 array of shape (n,): the stage in which each item came."""
+        return np.repeat(np.arange(self.n_stages), [len(ids) for ids in self._ids])
+
+    def digest(self, stage: int) -> str:
+        """SHA-256 over the bits, labels and ids of one stage, 64 hexadecimal digits."""
+        sha = hashlib.sha256(self._packed[stage].tobytes())
+        sha.update(np.packbits(self._labels[stage]).tobytes())
+        sha.update("\0".join(self._ids[stage].tolist()).encode())
+        return sha.hexdigest()
+
+    def digests(self) -> list[str]:
+        """The digest of every stage stored, in order."""
+        return [self.digest(stage) for stage in range(self.n_stages)]

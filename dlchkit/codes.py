@@ -1,0 +1,103 @@
+"""Hash codes: making them from real outputs, packing them, measuring Hamming distance.
+
+Everywhere in the kit a code is an ``int8`` array with values -1 and +1, one row per
+item; packed bits (``uint8``, eight per byte) are for storage and distance only.
+"""
+
+import numpy as np
+
+from dlchkit.errors import DataError
+
+
+def check_n_bits(n_bits: int) -> int:
+    """Return ``n_bits`` if codes of that length can be packed, else raise `DataError`."""
+    if n_bits < 8 or n_bits % 8:
+        raise DataError(f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {max(8, round(n_bits / 8) * 8)}")
+    return n_bits
+
+
+def binarize(relaxed: np.ndarray) -> np.ndarray:
+    """Turn relaxed codes into hash codes by their sign, with 0 mapped to +1.
+
+    Parameters
+    ----------
+    relaxed : array of shape (n, n_bits), any real dtype, no NaN
+
+    Returns
+    -------
+    int8 array of shape (n, n_bits), values in {-1, +1}
+
+    Notes
+    -----
+    The released DLCH demo takes ``sign(F + G)``, which is 0 where the modalities
+    disagree: its codes are ternary. Here a third value cannot occur.
+
+    Examples
+    --------
+    >>> binarize(np.array([[0.3, -2.0, 0.0]]))
+    array([[ 1, -1,  1]], dtype=int8)
+    """
+    relaxed = np.asarray(relaxed)
+    if np.isnan(relaxed).any():
+        raise DataError(f"relaxed codes hold NaN in row {int(np.isnan(relaxed).any(1).argmax())}; codes need real outputs")
+    return np.where(relaxed >= 0, 1, -1).astype(np.int8)
+
+
+def pack_codes(codes: np.ndarray) -> np.ndarray:
+    """Pack codes in {-1, +1} into bits, +1 as 1, first code entry in the highest bit.
+
+    Returns
+    -------
+    uint8 array of shape (n, n_bits / 8)
+
+    Examples
+    --------
+    >>> pack_codes(np.array([[1, -1, -1, -1, -1, -1, -1, 1]]))
+    array([[129]], dtype=uint8)
+    """
+    codes = np.asarray(codes)
+    check_n_bits(codes.shape[1])
+    if not np.isin(codes, (-1, 1)).all():
+        raise DataError(f"codes hold the value {codes[~np.isin(codes, (-1, 1))][0]}; only -1 and +1 are hash codes, see binarize")
+    return np.packbits(codes > 0, axis=1)
+
+
+def unpack_codes(packed: np.ndarray) -> np.ndarray:
+    """Undo `pack_codes`: uint8 (n, n_bytes) to int8 (n, 8 * n_bytes) in {-1, +1}."""
+    return (np.unpackbits(packed, axis=1).astype(np.int8) * 2 - 1)
+
+
+def as_words(packed: np.ndarray) -> np.ndarray:
+    """View bytes (n, n_bytes) as uint64 words (n, ceil(n_bytes / 8)), zero-padded."""
+    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
+    return np.ascontiguousarray(padded).view(np.uint64)
+
+
+def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Count the differing bits between every row of ``a`` and every row of ``b``.
+
+    .. math:: d = (K - \\langle b, b' \\rangle) / 2
+
+    Parameters
+    ----------
+    a, b : int8 arrays of shape (n, n_bits) and (m, n_bits), values in {-1, +1}
+
+    Returns
+    -------
+    int64 array of shape (n, m), values in 0..n_bits
+
+    Examples
+    --------
+    >>> a = np.array([[1, 1, 1, 1, 1, 1, 1, 1]]); b = np.vstack([a, -a])
+    >>> hamming_distance(a, b)
+    array([[0, 8]])
+    """
+    return packed_hamming_distance(as_words(pack_codes(a)), as_words(pack_codes(b)))
+
+
+def packed_hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamming distance between rows of words as `as_words` makes them: int64 (n, m)."""
+    distance = np.zeros((len(a), len(b)), dtype=np.int64)
+    for word in range(a.shape[1]):
+        distance += np.bitwise_count(a[:, word, None] ^ b[None, :, word])
+    return distance

@@ -1,0 +1,47 @@
+"""The feature cache: frozen features are computed once for the same encoder and content."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.storage import atomic_path, data_home, digest
+
+
+def cached_features(encoder, items: np.ndarray, *, folder: Path | None = None) -> np.ndarray:
+    """Encode ``items``, or read what the same encoder once made of the same content.
+
+    Parameters
+    ----------
+    encoder : has ``fingerprint`` (str) and ``encode(items)`` -> float32 (n, d)
+    items : pixels (n, height, width, 3), image file paths (n,) or texts (n,)
+    folder : where features are kept; default ``data_home()/features``
+
+    Returns
+    -------
+    float32 array (n, d). The key covers the encoder's weights and settings and the bytes
+    of every item (of the files themselves for paths), in order.
+    """
+    path = (folder or data_home() / "features") / f"{digest(encoder.fingerprint, content_digest(items))[:32]}.npy"
+    features = _read(path, len(items))
+    if features is None:
+        features = encoder.encode(items)
+        with atomic_path(path) as temporary:
+            np.save(temporary, features, allow_pickle=False)
+    return features
+
+
+def content_digest(items: np.ndarray) -> str:
+    """SHA-256 of what the items are: pixels, texts, or the bytes of the files they name."""
+    if items.dtype == np.uint8:
+        return digest(str(items.shape), np.ascontiguousarray(items).tobytes())
+    names = items.tolist()
+    is_file = bool(names) and Path(names[0]).is_absolute() and Path(names[0]).is_file()
+    return digest(*(digest(Path(name).read_bytes()) for name in names)) if is_file else digest(*names)
+
+
+def _read(path: Path, n: int) -> np.ndarray | None:
+    try:
+        features = np.load(path, allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None  # absent, or damaged from outside: computed again
+    return features if features.ndim == 2 and len(features) == n else None

@@ -1,0 +1,145 @@
+"""Frozen text encoders: bag of words, TF-IDF, or any sentence-transformers model."""
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from dlchkit.errors import DataError
+from dlchkit.runtime import seeded
+from dlchkit.storage import digest
+
+
+class WordCountEncoder:
+    """Bag of words, the text input of both papers, or TF-IDF.
+
+    Parameters
+    ----------
+    texts : where the vocabulary comes from; labels are never seen
+    kind : "bow" (1 where a word occurs) or "tfidf" (sublinear, rows of length one)
+    max_features : vocabulary size at most, the most frequent words
+    """
+
+    def __init__(self, texts: np.ndarray, *, kind: str = "tfidf", max_features: int = 2000):
+        if kind == "bow":
+            self._vectorizer = CountVectorizer(max_features=max_features, binary=True)
+        else:
+            self._vectorizer = TfidfVectorizer(max_features=max_features, sublinear_tf=True)
+        try:
+            self._vectorizer.fit(texts)
+        except ValueError:
+            raise DataError("no text holds a word of two letters or more; choose another text column") from None
+        words = self._vectorizer.get_feature_names_out().tolist()
+        self.fingerprint = digest(kind, *words, np.asarray(getattr(self._vectorizer, "idf_", 0.0)).tobytes())
+
+    def encode(self, texts: np.ndarray) -> np.ndarray:
+        """Features float32 (n, vocabulary size), values in [0, 1]."""
+        return self._vectorizer.transform(texts).toarray().astype(np.float32)
+
+
+class SentenceEncoder:
+    """A frozen sentence-transformers model.
+
+    Parameters
+    ----------
+    model : name on the hub, path of a local folder, or a SentenceTransformer
+    """
+
+    def __init__(self, model, *, device: str = "auto"):
+        from sentence_transformers import SentenceTransformer  # here: it takes seconds to import
+
+        device = None if device == "auto" else device
+        if not isinstance(model, SentenceTransformer):
+            name = str(model)
+            try:
+                model = SentenceTransformer(name, device=device)
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"sentence-transformers model {name!r} could not be loaded ({str(error).splitlines()[0][:120]}); "
+                    "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
+                ) from None
+        self.model = model.eval()
+        weights = (value.float().cpu().numpy().tobytes() for value in model.state_dict().values())
+        self.fingerprint = digest("sentence-transformers", str(self.model), *weights)
+
+    def encode(self, texts: np.ndarray) -> np.ndarray:
+        """Features float32 (n, d)."""
+        return self.model.encode(texts.tolist(), show_progress_bar=False, convert_to_numpy=True).astype(np.float32)
+
+
+def train_sentence_encoder(texts: np.ndarray, *, dimensions: int = 128, epochs: int = 5, seed: int = 0) -> SentenceEncoder:
+    """Assemble a sentence-transformers model and train it on texts alone: no hub, no labels.
+
+    Word embeddings, mean pooling and a dense layer learn to bring together two random
+    halves of one text's words and to keep halves of different texts apart.
+
+    Returns
+    -------
+    SentenceEncoder; ``.model.save_pretrained(folder)`` stores it for `SentenceEncoder`
+
+    References
+    ----------
+    The objective is sentence-transformers' MultipleNegativesRankingLoss (InfoNCE).
+    """
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+    random = np.random.default_rng(seed)
+    with seeded(seed):
+        model = _word_embedding_model(texts, dimensions)
+        loss = MultipleNegativesRankingLoss(model)
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        long_enough = [words for words in map(_words, texts.tolist()) if len(words) > 1]
+        model.train()
+        for _ in range(epochs):
+            for rows in np.array_split(random.permutation(len(long_enough)), max(1, len(long_enough) // 128)):
+                halves = zip(*(_halves(long_enough[row], random) for row in rows))
+                features = [{key: value.to(model.device) for key, value in model.preprocess(list(half)).items()} for half in halves]
+                optimizer.zero_grad()
+                loss(features, None).backward()
+                optimizer.step()
+    return SentenceEncoder(model)
+
+
+def _word_embedding_model(texts, dimensions):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense
+    from sentence_transformers.sentence_transformer.modules import Pooling, WordEmbeddings
+    from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
+
+    vocabulary = sorted({word for text in texts.tolist() for word in _words(text)})
+    if not vocabulary:
+        raise DataError("no text holds a word; choose another text column")
+    tokenizer = WhitespaceTokenizer(vocabulary, stop_words=[], do_lower_case=True)
+    words = WordEmbeddings(tokenizer, torch.randn(len(vocabulary), dimensions) * 0.1, update_embeddings=True)
+    return SentenceTransformer(modules=[words, Pooling(dimensions, pooling_mode="mean"), Dense(dimensions, dimensions)], device="cpu")
+
+
+def _words(text):
+    return re.findall(r"\w+", text.lower())
+
+
+def _halves(words, random):
+    order = random.permutation(len(words))
+    return [" ".join(words[i] for i in part) for part in np.array_split(order, 2)]
+
+
+def make_text_encoder(name: str, texts: np.ndarray, *, seed: int = 0):
+    """The text encoder a parameter names.
+
+    Parameters
+    ----------
+    name : "tfidf", "bow", "trained" (a sentence-transformers model trained on ``texts``),
+        or the name or local path of a sentence-transformers model
+    texts : what vocabulary and training may see
+    """
+    if name in ("tfidf", "bow"):
+        return WordCountEncoder(texts, kind=name)
+    if name == "trained":
+        return train_sentence_encoder(texts, seed=seed)
+    if Path(name).is_absolute() and not Path(name).is_dir():
+        raise DataError(f"text encoder folder {name} does not exist; give a sentence-transformers model, 'tfidf', 'bow' or 'trained'")
+    return SentenceEncoder(name)

@@ -1,0 +1,5 @@
+"""What goes wrong by a user's input, said in one line: what, where, what would be right."""
+
+
+class DataError(ValueError):
+    """Input that cannot be used as it is; the message is one line a person can act on."""

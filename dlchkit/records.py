@@ -1,0 +1,128 @@
+"""What a run leaves behind: `RunRecord`, stored as result.json.
+
+A run counts as done only when its result.json exists: it is written last, by rename.
+"""
+
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.errors import DataError
+from dlchkit.storage import atomic_path
+
+SCHEMA = 1
+FILE_NAME = "result.json"
+DIRECTIONS = ("image_to_text", "text_to_image")
+_VERSIONS_OF = ("dlchkit", "torch", "torchvision", "sentence-transformers", "scikit-learn", "numpy", "matplotlib", "papermill")
+
+
+@dataclass
+class MethodRecord:
+    """One method on one stream.
+
+    Attributes
+    ----------
+    R : direction -> float (n_stages, n_stages); R[i, j] is the mAP on stage-j queries
+        after stage i with everything seen so far as database; NaN above the diagonal
+    seconds : training seconds of each stage, evaluation excluded
+    old_codes_unchanged : for each stage, whether every code stored before it is bitwise
+        what it was
+    database_codes : "learned" (from the items' labels), "encoded" or "reencoded"
+    """
+
+    R: dict
+    seconds: list
+    old_codes_unchanged: list
+    database_codes: str = "learned"
+
+    def __post_init__(self):
+        self.R = {direction: np.array(rows, dtype=float) for direction, rows in self.R.items()}
+
+
+@dataclass
+class RunRecord:
+    """Everything a notebook found out, ready for a report.
+
+    Attributes
+    ----------
+    notebook : name of the notebook without ending
+    parameters : the effective parameters
+    seed : the seed they contain
+    methods : name -> `MethodRecord`
+    metrics : name -> measure -> number
+    findings : whatever else a notebook measured, JSON values only
+    figures : list of {"file", "alt", "caption"}; files lie beside result.json
+    environment : versions, device, threads
+    """
+
+    notebook: str
+    parameters: dict
+    seed: int = 0
+    methods: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
+    findings: dict = field(default_factory=dict)
+    figures: list = field(default_factory=list)
+    environment: dict = field(default_factory=lambda: environment())
+    status: str = "complete"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``folder/result.json`` whole, and return its path; NaN becomes null."""
+        path = Path(folder) / FILE_NAME
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(_plain({"schema": SCHEMA, **asdict(self)}), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "RunRecord":
+        """Read ``folder/result.json``; one clear `DataError` if it is missing, broken or newer."""
+        path = Path(folder) / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(f"{path} does not exist; the run that should have written it is not complete") from None
+        except (ValueError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is not readable JSON ({error}); run its notebook again") from None
+        if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
+            raise DataError(f"{path} is not a record of schema {SCHEMA}; it was written by another version of dlchkit")
+        try:
+            record = cls(**content)
+            record.methods = {name: MethodRecord(**method) for name, method in record.methods.items()}
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path} lacks or adds a field ({error}); run its notebook again") from None
+        return record
+
+
+def environment() -> dict:
+    """Versions, platform and thread count; torch adds its device where a notebook knows it."""
+    versions = {}
+    for name in _VERSIONS_OF:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {"python": platform.python_version(), "versions": versions, "cores": os.cpu_count(), **_torch_state()}
+
+
+def _torch_state() -> dict:
+    import torch  # here, so that reading records does not wait for torch
+
+    return {"device": "cuda" if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads()}
+
+
+def _plain(value):
+    """JSON values: arrays as lists, NaN and infinities as null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,25 @@
+"""How torch computes here: the device, and initial weights that depend on a seed alone."""
+
+from contextlib import contextmanager
+
+import torch
+
+from dlchkit.errors import DataError
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """The named torch device; "auto" takes a GPU where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise DataError(f"device is {device!r}; it must be 'auto', 'cpu', 'cuda' or another torch device") from None
+
+
+@contextmanager
+def seeded(seed: int):
+    """Draw torch's random numbers from ``seed`` inside the block; outside, nothing has changed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
