@@ -45,6 +45,8 @@ class CodeBank:
             raise DataError(f"stage {stage} cannot be appended to a bank that holds {self.n_stages} stages; stages come in order")
         if codes.shape != (len(ids), self.n_bits) or len(labels) != len(ids):
             raise DataError(f"codes {codes.shape}, labels {labels.shape} and ids {ids.shape} do not fit a bank of {self.n_bits} bits")
+        if self._labels and labels.shape[1:] != self._labels[0].shape[1:]:
+            raise DataError(f"labels {labels.shape} do not fit a bank of {self._labels[0].shape[1]} classes; all stages share one list of classes")
         known = set(self.ids.tolist())
         twice = next((i for i in ids.tolist() if i in known or known.add(i)), None)
         if twice is not None:
@@ -63,7 +65,7 @@ class CodeBank:
     @property
     def codes(self) -> np.ndarray:
         """int8 array of shape (n, n_bits), values in {-1, +1}."""
-        return unpack_codes(np.concatenate(self._packed))
+        return unpack_codes(np.concatenate([np.empty((0, self.n_bits // 8), np.uint8), *self._packed]))
 
     @property
     def labels(self) -> np.ndarray:

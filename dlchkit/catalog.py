@@ -1,6 +1,7 @@
 """One door to all data: `load` for image-text pairs, `load_source` for the source domain."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def _rendered(part, n, seed, render):
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[f"arr_{i}"] for i in range(len(stored.files))]
-    except (FileNotFoundError, ValueError, EOFError, OSError, KeyError):
+    except (ValueError, EOFError, OSError, KeyError, BadZipFile):
         pass  # absent, or damaged from outside: rendered again
     arrays = [np.asarray(array) for array in render(n, seed=seed)]
     with atomic_path(path) as temporary:

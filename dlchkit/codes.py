@@ -92,6 +92,8 @@ def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     >>> hamming_distance(a, b)
     array([[0, 8]])
     """
+    if a.shape[1] != b.shape[1]:
+        raise DataError(f"codes of {a.shape[1]} bits and of {b.shape[1]} have no distance; both must have the same length")
     return packed_hamming_distance(as_words(pack_codes(a)), as_words(pack_codes(b)))
 
 

@@ -144,7 +144,7 @@ def retrieval_split(groups: np.ndarray, *, query_fraction: float = 0.15, seed: i
         raise DataError(f"query_fraction is {query_fraction}; it must lie between 0 and 1, e.g. 0.15")
     names, group = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        raise DataError(f"all {len(groups)} items are in one group ({names[0]!r}); a split by group needs at least two")
+        raise DataError(f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); a split by group needs at least two")
     chosen = np.random.default_rng(seed).permutation(len(names))[: min(len(names) - 1, max(1, round(query_fraction * len(names))))]
     is_query = np.isin(group, chosen)
     return np.flatnonzero(is_query), np.flatnonzero(~is_query)
@@ -195,7 +195,10 @@ def class_incremental_stream(
     """
     n_classes = len(data.class_names)
     if sum(classes_per_stage) != n_classes or min(classes_per_stage) < 1:
-        raise DataError(f"classes_per_stage {list(classes_per_stage)} adds up to {sum(classes_per_stage)}; the data has {n_classes} classes")
+        raise DataError(
+            f"classes_per_stage {list(classes_per_stage)} adds up to {sum(classes_per_stage)}; "
+            f"the data has {n_classes} classes, and every stage needs one at least"
+        )
     order = np.random.default_rng(seed).permutation(n_classes) if class_order is None else np.asarray(class_order)
     if not np.array_equal(np.sort(order), np.arange(n_classes)):
         raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
@@ -221,3 +224,22 @@ def _arriving(data, rows, arrival, stage, side):
     if len(chosen) == 0:
         raise DataError(f"stage {stage} has no {side} item: its classes are too small for this split; use fewer stages or larger classes")
     return data[chosen]
+
+
+def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, seed: int = 0) -> np.ndarray:
+    """Choose the rows whose labels may be seen: up to ``per_class`` for each class.
+
+    Parameters
+    ----------
+    labels : bool array (n, n_classes)
+    rows : int64 positions to choose from
+    per_class : an item with several labels counts for each of them
+
+    Returns
+    -------
+    int64 positions, sorted, without repetition
+    """
+    if per_class < 1:
+        raise DataError(f"per_class is {per_class}; at least 1 labelled item per class is needed")
+    order = np.random.default_rng(seed).permutation(rows)
+    return np.unique(np.concatenate([order[labels[order, c]][:per_class] for c in range(labels.shape[1])]))

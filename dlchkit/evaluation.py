@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from dlchkit.data import Stage
+from dlchkit.data import PairedFeatures, Stage
 from dlchkit.lifelong.learner import Learner
 from dlchkit.metrics import (
     backward_transfer,
@@ -13,9 +13,12 @@ from dlchkit.metrics import (
     forgetting_from_first,
     forgetting_from_joint,
     mean_average_precision,
+    ranked_average_precision,
     time_reduction,
 )
 from dlchkit.records import DIRECTIONS, MethodRecord
+from dlchkit.similarity import shares_label
+from dlchkit.transfer import HybridTransferNetwork
 
 
 def evaluate(learner: Learner, stages: tuple[Stage, ...], *, k: int | None = None) -> dict[str, list[float]]:
@@ -53,6 +56,39 @@ def run_stream(learner: Learner, stream: tuple[Stage, ...], *, on_stage=None) ->
         if on_stage is not None:
             on_stage(stage.index, len(stream), seconds[-1])
     return MethodRecord(R=R, seconds=seconds, old_codes_unchanged=unchanged)
+
+
+def evaluate_encoded(learner: Learner, query: PairedFeatures, database: PairedFeatures) -> dict[str, float]:
+    """Score queries against a database whose codes today's encoders make: nothing is known of its labels.
+
+    Returns
+    -------
+    direction -> tie-aware mAP
+    """
+    sides = {
+        "image_to_text": (learner.encode_image(query.image), learner.encode_text(database.text)),
+        "text_to_image": (learner.encode_text(query.text), learner.encode_image(database.image)),
+    }
+    return {direction: mean_average_precision(*codes, query.labels, database.labels) for direction, codes in sides.items()}
+
+
+def evaluate_posteriors(network: HybridTransferNetwork, query: PairedFeatures, database: PairedFeatures) -> dict[str, float]:
+    """Score CHTN's common representation: class posteriors compared by cosine, as in the paper.
+
+    Returns
+    -------
+    direction -> mAP over the whole database; relevance is a shared label
+    """
+    asked, stored = ({side: _unit(p) for side, p in network.posteriors(items).items()} for items in (query, database))
+    relevant = shares_label(query.labels, database.labels)
+    return {
+        f"{side}_to_{other}": float(np.nanmean(ranked_average_precision(asked[side] @ stored[other].T, relevant)))
+        for side, other in (("image", "text"), ("text", "image"))
+    }
+
+
+def _unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:

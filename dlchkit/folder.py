@@ -87,19 +87,37 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
         pairs = (line.split("\t") for line in (folder / "classes.tsv").read_text(encoding="utf-8").splitlines() if "\t" in line)
         names = {key: name for key, name, *_ in pairs}
     if use == "features":
-        labels = _array(folder / "labels.npy").astype(np.int64)
-        features = _features(folder / "image_features.npy", len(labels))
-        if features is None:
-            raise DataError(f"{folder} has no image_features.npy; a source of features needs it beside labels.npy")
-        class_names = tuple(names.values()) or tuple(map(str, range(labels.max() + 1)))
-        if labels.min() < 0 or labels.max() >= len(class_names):
-            raise DataError(f"labels.npy in {folder} holds {labels.max()}; classes.tsv names {len(class_names)} classes, counted from 0")
-        return SourceDataset(labels=labels, class_names=class_names, image_features=features)
-    root = folder / "images" if (folder / "images").is_dir() else folder
-    classes = sorted(child for child in root.iterdir() if child.is_dir())
-    files = [(path, c) for c, child in enumerate(classes) for path in sorted(child.iterdir()) if path.is_file()]
+        return _source_of_features(folder, names)
+    if use == "images":
+        return _source_of_images(folder / "images" if (folder / "images").is_dir() else folder, names)
+    raise DataError(f"use is {use!r}; a source folder is read for its 'images' or 'features'")
+
+
+def _source_of_features(folder, names):
+    labels = _array(folder / "labels.npy")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) == 0:
+        raise DataError(f"labels.npy in {folder} is an array of shape {labels.shape} and type {labels.dtype}; labels are whole numbers, one per row")
+    features = _features(folder / "image_features.npy", len(labels))
+    if features is None:
+        raise DataError(f"{folder} has no image_features.npy; a source of features needs it beside labels.npy")
+    broken = ~np.isfinite(features).all(1)
+    if broken.any():
+        raise DataError(f"image_features.npy in {folder} holds NaN or infinity in row {broken.argmax()}; features are finite numbers")
+    class_names = tuple(names.values()) or tuple(map(str, range(labels.max() + 1)))
+    wrong = labels[(labels < 0) | (labels >= len(class_names))]
+    if len(wrong):
+        raise DataError(f"labels.npy in {folder} holds {wrong[0]}; classes.tsv names {len(class_names)} classes, counted from 0")
+    return SourceDataset(labels=labels.astype(np.int64), class_names=class_names, image_features=features)
+
+
+def _source_of_images(root, names):
+    classes = [child for child in _visible(root) if child.is_dir()]
     if len(classes) < 2:
         raise DataError(f"{root} holds {len(classes)} class folders; a source of pictures needs one folder per class, two at least")
+    files = [(path, c) for c, child in enumerate(classes) for path in _visible(child) if path.is_file()]
+    bare = set(range(len(classes))) - {c for _, c in files}
+    if bare:
+        raise DataError(f"class folder {classes[min(bare)]} holds no picture; add some, or remove the folder")
     for path, _ in files:
         problem = image_problem(path)
         if problem:
@@ -109,6 +127,11 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
         class_names=tuple(names.get(child.name, child.name) for child in classes),
         images=np.array([str(path.resolve()) for path, _ in files]),
     )
+
+
+def _visible(folder):
+    """What a person put there, by name; not .DS_Store and .ipynb_checkpoints."""
+    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
 
 
 def image_problem(path: Path) -> str | None:
@@ -165,10 +188,11 @@ def _has_ids(id, columns, folder):
 
 def _array(path):
     try:
-        return np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
-    except (ValueError, EOFError, OSError):
+    except (ValueError, OSError):
         raise DataError(f"{path} is not a readable .npy array of numbers") from None
 
 

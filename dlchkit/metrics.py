@@ -89,6 +89,8 @@ def average_precision(n_items, n_relevant, *, k=None):
     ----------
     McSherry and Najork, ECIR 2008; He, Cakir, Bargal and Sclaroff, CVPR 2018.
     """
+    if k is not None and k < 1:
+        raise DataError(f"k is {k}; average precision needs k of at least 1, or None for the whole ranking")
     before = np.cumsum(n_items, axis=1) - n_items
     relevant_before = np.cumsum(n_relevant, axis=1) - n_relevant
     cutoff = before[:, -1:] + n_items[:, -1:] if k is None else np.full((len(n_items), 1), k)

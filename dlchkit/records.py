@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path
+from dlchkit.storage import atomic_path, data_home
 
 SCHEMA = 1
 FILE_NAME = "result.json"
@@ -71,9 +71,31 @@ class RunRecord:
     environment: dict = field(default_factory=lambda: environment())
     status: str = "complete"
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``folder/result.json`` whole, and return its path; NaN becomes null."""
-        path = Path(folder) / FILE_NAME
+    @classmethod
+    def begin(cls, notebook: str, namespace: dict) -> "RunRecord":
+        """A record with the parameters a notebook holds: call it first, with ``globals()``."""
+        hidden = {"In", "Out", "exit", "quit"}
+        parameters = {
+            name: value
+            for name, value in namespace.items()
+            if not name.startswith("_") and name not in hidden and isinstance(value, (bool, int, float, str, list))
+        }
+        return cls(notebook=notebook, parameters=parameters, seed=parameters.get("seed", 0))
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go: its parameter ``out``, else a folder below `data_home`."""
+        folder = Path(self.parameters.get("out") or data_home() / "runs" / self.notebook)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if name != "out")
+        return f"{self.notebook}: {said}"
+
+    def save(self, folder: str | Path | None = None) -> Path:
+        """Write result.json whole into ``folder`` (default: the run's own); NaN becomes null."""
+        path = Path(folder or self.folder) / FILE_NAME
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(_plain({"schema": SCHEMA, **asdict(self)}), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path

@@ -12,14 +12,18 @@ def choose_device(device: str = "auto") -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(device)
+        chosen = torch.device(device)
     except RuntimeError:
         raise DataError(f"device is {device!r}; it must be 'auto', 'cpu', 'cuda' or another torch device") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise DataError(f"device is {device!r}, but torch sees no GPU here; use 'auto' or 'cpu'")
+    return chosen
 
 
 @contextmanager
 def seeded(seed: int):
     """Draw torch's random numbers from ``seed`` inside the block; outside, nothing has changed."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.random.default_generator.manual_seed(seed)
+        torch.cuda.manual_seed_all(seed)
         yield

@@ -13,7 +13,6 @@ from dlchkit.losses import pair_distance, soft_cross_entropy, squared_mmd
 from dlchkit.runtime import choose_device, seeded
 
 TERMS = ("source", "mmd", "pair")
-PAIR_WEIGHT = 0.001  # lambda of the paper
 BATCH = 64
 
 
@@ -97,6 +96,7 @@ def train_transfer(
     labelled: np.ndarray,
     unlabelled: np.ndarray | None = None,
     terms: tuple[str, ...] = TERMS,
+    pair_weight: float = 0.001,
     epochs: int = 40,
     width: int = 512,
     learning_rate: float = 0.01,
@@ -117,6 +117,7 @@ def train_transfer(
         the paper, whose pairs are all labelled; None trains as the paper does
     terms : which of "source", "mmd" and "pair" are in the loss; () is the same network
         without any transfer
+    pair_weight : lambda; 0.001 in the paper. With unlabelled pairs 0.01 serves better
     epochs : an epoch is one pass over the labelled pairs, at least 10 batches
 
     Notes
@@ -135,6 +136,8 @@ def train_transfer(
         raise DataError(f"transfer has no term {unknown!r}; it has {', '.join(TERMS)}")
     if len(labelled) < 2:
         raise DataError(f"{len(labelled)} labelled pairs; transfer needs two at least")
+    if source is not None and len(source) < 2:
+        raise DataError(f"the source has {len(source)} items; transfer needs two at least")
     if source is None:
         terms = tuple(term for term in terms if term == "pair")
     elif source.image.shape[1] != target.image.shape[1]:
@@ -145,19 +148,19 @@ def train_transfer(
     pairs = target[np.asarray(labelled)]
     all_pairs = None if unlabelled is None else target[np.concatenate([labelled, unlabelled])]
     if "source" in terms:
-        _fit(network, pairs, all_pairs, source, ("source",), max(1, epochs // 5), learning_rate, seed, with_target=False)
+        _fit(network, pairs, all_pairs, source, ("source",), pair_weight, max(1, epochs // 5), learning_rate, seed, with_target=False)
         network.image.load_state_dict(network.source.state_dict())
-    history = _fit(network, pairs, all_pairs, source, terms, epochs, learning_rate, seed, with_target=True)
+    history = _fit(network, pairs, all_pairs, source, terms, pair_weight, epochs, learning_rate, seed, with_target=True)
     return TransferResult(network, history)
 
 
-def _fit(network, pairs, all_pairs, source, terms, epochs, learning_rate, seed, *, with_target):
+def _fit(network, pairs, all_pairs, source, terms, pair_weight, epochs, learning_rate, seed, *, with_target):
     device = network.source_classes.weight.device
     generator = torch.Generator().manual_seed(seed)
     image, text, labels = (torch.as_tensor(x, device=device) for x in (pairs.image, pairs.text, pairs.labels))
     if source is not None:
         source_image, source_labels = (torch.as_tensor(x, device=device) for x in (source.image, source.labels))
-        source_batches = _batches(len(source), BATCH, generator)
+        source_batches = _batches(len(source), min(BATCH, len(source)), generator)
     optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4)
     size = min(BATCH, len(pairs))
     target_batches = _batches(len(pairs), size, generator)
@@ -182,7 +185,7 @@ def _fit(network, pairs, all_pairs, source, terms, epochs, learning_rate, seed, 
                     rows = next(pair_batches)
                     losses["pair"] = _pair_loss(network.image(all_image[rows]), network.text(all_text[rows]))
             optimizer.zero_grad()
-            sum(value * (PAIR_WEIGHT if name == "pair" else 1.0) for name, value in losses.items()).backward()
+            sum(value * (pair_weight if name == "pair" else 1.0) for name, value in losses.items()).backward()
             optimizer.step()
             for name, value in losses.items():
                 values.setdefault(name, []).append(value.item())

@@ -34,8 +34,6 @@ class ImageEncoder:
         self.size = size
         weights = (value.cpu().numpy().tobytes() for value in trunk.state_dict().values())
         self.fingerprint = digest(f"{name} {size}px", *weights)
-        self._fit = v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
-        self._normalise = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
 
     @classmethod
     def from_torchvision(cls, name: str, *, weights: str | Path | None = None, size: int = 224, device: str = "auto") -> "ImageEncoder":
@@ -55,10 +53,13 @@ class ImageEncoder:
             raise DataError(f"image encoder {name!r} is no torchvision classification model; for example resnet18, mobilenet_v2 or squeezenet1_1") from None
         if weights is None:
             network.load_state_dict(_published_weights(name))
-            trunk = without_classifier(network)
-        else:
-            trunk = without_classifier(network)
-            _load_trunk(trunk, read_state(weights), weights)
+            return cls(without_classifier(network), size=size, name=name, device=device)
+        return cls.from_state(without_classifier(network), weights, name=name, size=size, device=device)
+
+    @classmethod
+    def from_state(cls, trunk: nn.Module, weights: str | Path, *, name: str, size: int, device: str = "auto") -> "ImageEncoder":
+        """A trunk with weights from a local state file; every weight must be there and fit."""
+        _load_trunk(trunk, read_state(weights), weights)
         return cls(trunk, size=size, name=name, device=device)
 
     @torch.no_grad()
@@ -66,8 +67,8 @@ class ImageEncoder:
         """Features float32 (n, d) of uint8 pixels (n, height, width, 3) or of image files (n,)."""
         batches = []
         for start in range(0, len(images), BATCH):
-            pixels = torch.stack([self._fit(_as_tensor(item)) for item in images[start : start + BATCH]])
-            batches.append(self.trunk(self._normalise(pixels).to(self.device)).float().cpu())
+            pixels = as_pixels(images[start : start + BATCH], self.size)
+            batches.append(self.trunk(normalise(pixels).to(self.device)).float().cpu())
         return torch.cat(batches).numpy()
 
 
@@ -87,9 +88,12 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise DataError(f"weights file {path} does not exist")
     try:
-        return load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError(f"weights file {path} is not a readable state file of tensors ({type(error).__name__}); .safetensors is best") from None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise DataError(f"weights file {path} is not a readable state file of tensors (it holds something else); .safetensors is best")
+    return state
 
 
 def open_image(item: np.ndarray | str) -> Image.Image:
@@ -109,8 +113,15 @@ def small_network(n_classes: int, *, seed: int = 0) -> nn.Module:
         return models.ResNet(models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=n_classes)
 
 
-def _as_tensor(item) -> torch.Tensor:
-    return torch.from_numpy(np.array(open_image(item))).permute(2, 0, 1)
+def as_pixels(images: np.ndarray, size: int) -> torch.Tensor:
+    """uint8 (n, 3, size, size) of pixels or files: shorter side resized, centre cropped."""
+    fit = v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
+    return torch.stack([fit(torch.from_numpy(np.array(open_image(item))).permute(2, 0, 1)) for item in images])
+
+
+def normalise(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels (n, 3, h, w) to float32 with the mean and deviation of ImageNet."""
+    return v2.functional.normalize(pixels.float() / 255, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def _published_weights(name: str) -> dict:

@@ -9,7 +9,7 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from dlchkit.errors import DataError
-from dlchkit.runtime import seeded
+from dlchkit.runtime import choose_device, seeded
 from dlchkit.storage import digest
 
 
@@ -24,6 +24,8 @@ class WordCountEncoder:
     """
 
     def __init__(self, texts: np.ndarray, *, kind: str = "tfidf", max_features: int = 2000):
+        if kind not in ("bow", "tfidf"):
+            raise DataError(f"kind is {kind!r}; word counts are 'bow' or 'tfidf'")
         if kind == "bow":
             self._vectorizer = CountVectorizer(max_features=max_features, binary=True)
         else:
@@ -51,14 +53,14 @@ class SentenceEncoder:
     def __init__(self, model, *, device: str = "auto"):
         from sentence_transformers import SentenceTransformer  # here: it takes seconds to import
 
-        device = None if device == "auto" else device
+        device = None if device == "auto" else str(choose_device(device))
         if not isinstance(model, SentenceTransformer):
             name = str(model)
             try:
                 model = SentenceTransformer(name, device=device)
             except (OSError, ValueError) as error:
                 raise DataError(
-                    f"sentence-transformers model {name!r} could not be loaded ({str(error).splitlines()[0][:120]}); "
+                    f"sentence-transformers model {name!r} could not be loaded ({(str(error) or type(error).__name__).splitlines()[0][:120]}); "
                     "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
                 ) from None
         self.model = model.eval()
@@ -93,6 +95,8 @@ def train_sentence_encoder(texts: np.ndarray, *, dimensions: int = 128, epochs: 
         loss = MultipleNegativesRankingLoss(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
         long_enough = [words for words in map(_words, texts.tolist()) if len(words) > 1]
+        if len(long_enough) < 2:
+            raise DataError(f"{len(long_enough)} texts hold two words or more; a text encoder is trained on two such texts at least: use 'tfidf'")
         model.train()
         for _ in range(epochs):
             for rows in np.array_split(random.permutation(len(long_enough)), max(1, len(long_enough) // 128)):

@@ -18,7 +18,7 @@ class JointRetraining(TowerLearner):
         super().__init__(n_bits, **training)
         self.seen: list[PairedFeatures] = []
 
-    def observe(self, stage: Stage) -> None:
+    def learn(self, stage: Stage) -> None:
         """Start from new weights and learn everything seen so far."""
         self.seen.append(stage.database)
         everything = PairedFeatures.concatenate(*self.seen)
@@ -35,7 +35,7 @@ class FineTuning(TowerLearner):
 
     name = "finetune"
 
-    def observe(self, stage: Stage) -> None:
+    def learn(self, stage: Stage) -> None:
         """Train on the new data only; stored codes stay as they are."""
         if self.towers is None:
             self.towers = self.new_towers(stage.database)

@@ -57,7 +57,7 @@ class DLCH(TowerLearner):
         self.past: CodeSums | None = None
         self.rehearsed = RehearsalSample(rehearsal, self.seed)
 
-    def observe(self, stage: Stage) -> None:
+    def learn(self, stage: Stage) -> None:
         """Learn the stage's new data and append its codes; nothing stored before changes."""
         data = stage.database
         if self.towers is None:
@@ -92,6 +92,8 @@ class DLCH(TowerLearner):
             ).backward()
             for output, u in zip(outputs, batch):
                 output[rows] = u.detach()
+        with torch.no_grad():
+            outputs = [tower(x) for tower, x in towers.items()]
         return binarize(solve_new_codes(new_codes, outputs, similarity, self.alpha).cpu().numpy())
 
 

@@ -40,6 +40,7 @@ class Towers(nn.Module):
             self.image = HashHead(data.image.shape[1], n_bits, hidden)
             self.text = HashHead(data.text.shape[1], n_bits, hidden)
             self.label = HashHead(len(data.class_names), n_bits, hidden)
+        self.eval()
 
 
 class TowerLearner:
@@ -71,7 +72,15 @@ class TowerLearner:
         self.epochs, self.batch_size, self.learning_rate, self.hidden = epochs, batch_size, learning_rate, hidden
         self.seed, self.device = seed, choose_device(device)
         self.towers: Towers | None = None
-        self.batches = torch.Generator().manual_seed(seed)
+
+    def observe(self, stage: Stage) -> None:
+        """Train on the data of a stage and store its codes in the bank."""
+        with seeded(int(np.random.SeedSequence([self.seed, stage.index]).generate_state(1)[0])):
+            self.learn(stage)
+
+    def learn(self, stage: Stage) -> None:
+        """What `observe` does once random numbers are seeded; each method's own."""
+        raise NotImplementedError
 
     def new_towers(self, data: PairedFeatures) -> Towers:
         return Towers(data, self.bank.n_bits, self.hidden, self.seed).to(self.device)
@@ -87,15 +96,17 @@ class TowerLearner:
 
         The caller adds gradients to ``parameters`` before asking for the next batch.
         """
+        self.towers.train()
         steps = self.epochs * -(-n // self.batch_size)
-        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
+        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=steps)
         for epoch in range(self.epochs):
-            for rows in torch.randperm(n, generator=self.batches).to(self.device).split(self.batch_size):
+            for rows in torch.randperm(n).to(self.device).split(self.batch_size):
                 optimizer.zero_grad()
                 yield epoch, rows
                 optimizer.step()
                 schedule.step()
+        self.towers.eval()
 
     @torch.no_grad()
     def encode_image(self, image: np.ndarray) -> np.ndarray:

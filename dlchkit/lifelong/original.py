@@ -8,7 +8,9 @@ from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.learner import TowerLearner
 from dlchkit.losses import cosine_fit, quantization
 
+FIT_WEIGHT = 5
 ANCHORS = 1024  # items whose stored outputs a batch is compared with: an unbiased sample of all
+GUIDES = {"label": ("label", "image", "text"), "image": ("image", "label"), "text": ("text", "label")}  # tower: whose stored outputs it fits
 
 
 def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndarray:
@@ -17,9 +19,9 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
     With F, G, H the stored outputs of image, text and label tower and f, g, h those of a
     batch, each tower minimises (fit = `cosine_fit` to the label cosine):
 
-    - label: 10 fit(h; H) + fit(h; F) + 10 fit(h; G) + quantization
-    - image: 10 fit(f; F) + fit(f; H) + quantization
-    - text: 10 fit(g; G) + fit(g; H) + quantization
+    - label: 5 fit(h; H) + 5 fit(h; F) + 5 fit(h; G) + quantization
+    - image: 5 fit(f; F) + 5 fit(f; H) + quantization
+    - text: 5 fit(g; G) + 5 fit(g; H) + quantization
 
     Returns
     -------
@@ -27,10 +29,12 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
 
     Notes
     -----
-    Differences from the released demo: one code per item, sign(F + G + H), where the demo
-    adds sign(2F + H) and sign(2G + H) and so stores zeros where they disagree; the label
-    tower sees unit label vectors; fits are means over a sample of `ANCHORS` stored items;
-    Adam in place of SGD; a fixed number of epochs in place of the best on test queries.
+    Differences from the released demo: all fits weigh 5, where the demo has 10 and 1 (on
+    little data its image tower then learns its own training outputs by heart; chosen on
+    database items alone); one code per item, sign(F + G + H), where the demo adds
+    sign(2F + H) and sign(2G + H) and so stores zeros where they disagree; the label tower
+    sees unit label vectors; fits are means over a sample of `ANCHORS` stored items; Adam
+    in place of SGD; a fixed number of epochs in place of the best on test queries.
 
     References
     ----------
@@ -39,26 +43,20 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
     towers, n = learner.towers, len(data)
     inputs = {"image": learner.tensor(data.image), "text": learner.tensor(data.text), "label": learner.unit_labels(data.labels)}
     unit = inputs["label"]
-    with torch.no_grad():
-        stored = {name: getattr(towers, name)(x) for name, x in inputs.items()}
-    codes, coded_epoch = None, None
+    stored, codes, coded_epoch = _outputs(towers, inputs), None, None
     for epoch, rows in learner.training_steps(n, towers.parameters()):
         if epoch != coded_epoch:
-            codes, coded_epoch = _signs(stored), epoch
-        anchors = torch.randperm(n, generator=learner.batches)[:ANCHORS].to(learner.device)
+            codes, coded_epoch = torch.where(sum(stored.values()) >= 0, 1.0, -1.0), epoch
+        anchors = torch.randperm(n)[:ANCHORS].to(learner.device)
         similarity = unit[rows] @ unit[anchors].T
         out = {name: getattr(towers, name)(x[rows]) for name, x in inputs.items()}
-        fit = {
-            (name, other): cosine_fit(out[name], stored[other][anchors], similarity)
-            for name, other in [("label", "label"), ("label", "image"), ("label", "text"), ("image", "image"), ("image", "label"), ("text", "text"), ("text", "label")]
-        }
-        own = 10 * (fit["label", "label"] + fit["label", "text"] + fit["image", "image"] + fit["text", "text"])
-        crossed = fit["label", "image"] + fit["image", "label"] + fit["text", "label"]
-        (own + crossed + sum(quantization(u, codes[rows]) for u in out.values())).backward()
+        fits = [cosine_fit(out[name], stored[other][anchors], similarity) for name, others in GUIDES.items() for other in others]
+        (FIT_WEIGHT * sum(fits) + sum(quantization(u, codes[rows]) for u in out.values())).backward()
         for name, u in out.items():
             stored[name][rows] = u.detach()
-    return binarize(sum(stored.values()).cpu().numpy())
+    return binarize(sum(_outputs(towers, inputs).values()).cpu().numpy())
 
 
-def _signs(stored: dict) -> torch.Tensor:
-    return torch.where(sum(stored.values()) >= 0, 1.0, -1.0)
+@torch.no_grad()
+def _outputs(towers, inputs):
+    return {name: getattr(towers, name)(x) for name, x in inputs.items()}

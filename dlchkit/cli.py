@@ -1,0 +1,160 @@
+"""The command line: `dlchkit tour`, `run`, `notebooks` and `report`."""
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+# Heavy imports stand inside the commands: `dlchkit --help` answers at once.
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 0 done, 1 a notebook failed, 2 input that cannot be used, 130 stopped."""
+    from dlchkit.errors import DataError
+
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except DataError as error:
+        return _refuse(error, 2)
+    except KeyboardInterrupt:
+        return _refuse("stopped; the same command goes on where it was", 130)
+    except OSError as error:
+        return _refuse(error, 1)
+
+
+def _refuse(reason, code: int) -> int:
+    print(f"dlchkit: {' '.join(str(reason).split())}", file=sys.stderr)
+    return code
+
+
+def tour(options) -> int:
+    """All notebooks in order, each reading the records of those before; ends with the report."""
+    from dlchkit.tour import plan_tour, run_tour
+
+    plan = plan_tour(
+        options.data,
+        Path(options.out),
+        text=options.text,
+        labels=options.labels,
+        group=options.group,
+        min_class_size=options.min_class_size,
+        skip_bad_rows=options.skip_bad_rows,
+        source=options.source,
+        parameters=_pairs(options.parameter),
+    )
+    for line in plan.left_out:
+        print(f"left out: {line}")
+    started = time.monotonic()
+    report = run_tour(plan, say=print, progress=sys.stderr.isatty())
+    if report is None:
+        return 1
+    print(f"The tour took {time.monotonic() - started:.0f} s. Open the report in a browser:\n{report}")
+    return 0
+
+
+def run(options) -> int:
+    """One notebook, strictly."""
+    from dlchkit.batch import NotebookFailed, notebook_path, run_notebook
+
+    parameters = {**_from_yaml(options.file), **_pairs(options.parameter)}
+    try:
+        run_notebook(notebook_path(options.notebook), Path(options.out), parameters, progress=sys.stderr.isatty())
+    except NotebookFailed as failure:
+        return _refuse(failure, 1)
+    print(Path(options.out).resolve() / "result.json")
+    return 0
+
+
+def notebooks(options) -> int:
+    """Copy notebooks and dataset cards out of the package; files that are there stay."""
+    from dlchkit.batch import resource_folder
+    from dlchkit.errors import DataError
+
+    folder = Path(options.folder)
+    files = [*sorted(resource_folder("notebooks").glob("*.ipynb")), *sorted(resource_folder("datasets").glob("*.md"))]
+    targets = {file: folder / ("datasets" if file.suffix == ".md" else "") / file.name for file in files}
+    there = next((target for target in targets.values() if target.exists()), None)
+    if there:
+        raise DataError(f"{there} exists already; name an empty folder, so that none of your work is overwritten")
+    for file, target in targets.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    print(f"{len(files)} files in {folder.resolve()}")
+    return 0
+
+
+def report(options) -> int:
+    """The HTML page of a folder of runs."""
+    from dlchkit.errors import DataError
+    from dlchkit.report import write_report
+
+    runs = sorted(path.parent for path in Path(options.folder).glob("*/result.json"))
+    if not runs:
+        raise DataError(f"{options.folder} holds no run: there is no FOLDER/*/result.json in it")
+    print(write_report(runs, Path(options.folder) / "report.html").resolve())
+    return 0
+
+
+def _pairs(parameters) -> dict[str, str]:
+    return {name: value for name, value in parameters}
+
+
+def _from_yaml(path: str | None) -> dict:
+    if path is None:
+        return {}
+    import yaml
+
+    from dlchkit.errors import DataError
+
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"parameter file {path} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"parameter file {path} is not readable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"parameter file {path} must hold 'name: value' lines")
+    return content
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dlchkit", description="Lifelong cross-modal hashing in notebooks, from pictures and texts to a report.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, summary):
+        one = commands.add_parser(function.__name__, help=summary, description=summary)
+        one.set_defaults(command=function)
+        return one
+
+    def add_parameters(one):
+        one.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a notebook's parameter")
+
+    one = command(tour, "Run all notebooks in order and write an HTML report.")
+    one.add_argument("--data", default="scenes", help="'scenes', or a folder with an items.csv (default: scenes)")
+    one.add_argument("--text", default="text", metavar="COL", help="column of texts")
+    one.add_argument("--labels", default="label", metavar="COL[,COL]", help="label column, or several")
+    one.add_argument("--group", default="", metavar="COL", help="column whose equal values stay on one side of the split")
+    one.add_argument("--min-class-size", type=int, default=0, metavar="N", help="leave out classes with fewer rows")
+    one.add_argument("--skip-bad-rows", action="store_true", help="leave unusable rows out and list them")
+    one.add_argument("--source", default=None, help="folder of the labelled source domain (default: scenes, or none for stored features)")
+    add_parameters(one)
+    one.add_argument("-o", dest="out", default="dlchkit-tour", metavar="DIR", help="folder for results (default: dlchkit-tour)")
+
+    one = command(run, "Run one notebook; unknown names and wrong types are refused.")
+    one.add_argument("notebook", help="path of a notebook, or the name of one of the kit's own")
+    add_parameters(one)
+    one.add_argument("-f", dest="file", metavar="PARAMS.yaml", help="file of parameters; -p wins over it")
+    one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the executed notebook and result.json")
+
+    one = command(notebooks, "Copy the notebooks and dataset cards into a folder.")
+    one.add_argument("folder", metavar="DIR")
+
+    one = command(report, "Write the HTML report of a folder of runs.")
+    one.add_argument("folder", metavar="DIR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Frozen encoders of images and texts, the feature cache, and hash heads."""
+
+from dlchkit.encoders.cache import cached_features
+from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
+from dlchkit.encoders.heads import HashHead
+from dlchkit.encoders.images import ImageEncoder, open_image
+from dlchkit.encoders.pretrain import pretrain_small_network, pretrained_network, small_encoder
+from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder
+
+__all__ = [
+    "HashHead",
+    "ImageEncoder",
+    "SentenceEncoder",
+    "WordCountEncoder",
+    "cached_features",
+    "make_image_encoder",
+    "make_text_encoder",
+    "open_image",
+    "paired_features",
+    "pretrain_small_network",
+    "pretrained_network",
+    "small_encoder",
+    "source_features",
+    "train_sentence_encoder",
+]

@@ -1,0 +1,46 @@
+"""Pictures inside a page: as data addresses, within the space one page may take."""
+
+import base64
+import io
+
+from PIL import Image
+
+_MOST_BYTES = 1_300_000  # of PNG on one page; base64 adds a third, and a page stays below 2 MB
+_LARGE = 100_000  # bytes; above it a picture is stored with 256 colours
+_WIDEST = 1200  # pixels
+
+
+class EmbeddedPictures:
+    """The pictures of one page; each takes from the bytes that are left."""
+
+    def __init__(self):
+        self.left = _MOST_BYTES
+
+    def entry(self, raw: bytes, title: str, *, alt: str, caption: str) -> dict:
+        """One figure for a template; ``missing`` says why where there is no picture."""
+        entry = {"title": title, "alt": alt, "caption": caption, "address": None, "missing": ""}
+        try:
+            content, (width, height) = _as_png(raw)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises for broken files
+            return entry | {"missing": "This figure's file is missing, lies outside its run's folder or is no picture."}
+        if len(content) > self.left:
+            return entry | {"missing": "This figure is left out because the page would grow past 2 MB."}
+        self.left -= len(content)
+        return entry | {"address": "data:image/png;base64," + base64.b64encode(content).decode("ascii"), "width": width, "height": height}
+
+
+def _as_png(raw: bytes) -> tuple[bytes, tuple[int, int]]:
+    """A picture file as PNG of modest size, and its width and height."""
+    with Image.open(io.BytesIO(raw)) as picture:
+        picture = picture.convert("RGB")
+    picture.thumbnail((_WIDEST, 2 * _WIDEST))
+    content = _encoded(picture)
+    if len(content) > _LARGE:
+        content = _encoded(picture.quantize(256))
+    return content, picture.size
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

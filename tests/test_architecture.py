@@ -1,0 +1,67 @@
+"""The rooms of the house stand in layers, and imports go downward only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dlchkit
+
+PACKAGE = Path(__file__).parents[1] / "dlchkit"
+LAYERS = [
+    {"errors", "storage", "runtime", "codes", "similarity", "scenes"},
+    {"data", "bank", "records"},
+    {"losses", "metrics"},
+    {"encoders", "transfer"},
+    {"lifelong", "evaluation", "policy"},
+    {"folder", "catalog", "plotting", "status", "report", "batch", "tour", "cli"},
+]
+LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+OUTSIDE = len(LAYERS) - 1  # commands and pictures may speak to people
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path, tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            here = ["dlchkit", *path.relative_to(PACKAGE).parent.parts]
+            start = here[: len(here) - node.level + 1] if node.level else []
+            modules = [".".join([*start, *filter(None, [node.module]), alias.name]) for alias in node.names]
+        else:
+            continue
+        yield from (module.split(".")[1] for module in modules if module.startswith("dlchkit."))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downward_only(path):
+    assert room_of(path) in LAYER_OF, f"{room_of(path)} has no layer yet: give it one above"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    upward = [room for room in imported_rooms(path, tree) if LAYER_OF.get(room, 0) > LAYER_OF[room_of(path)]]  # 0: a name of the top, no room
+    assert not upward, f"{path.name} imports {upward[0]}, which stands above it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_library_is_quiet_and_leaves_global_state_alone(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    assert not stars, "import names, not *"
+    if LAYER_OF[room_of(path)] < OUTSIDE:
+        calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        assert not calls & {"print", "np.random.seed", "numpy.random.seed", "random.seed", "torch.manual_seed", "os.chdir"}
+
+
+def test_the_layer_test_sees_every_kind_of_import():
+    written = ["import dlchkit.cli", "from dlchkit import batch", "from dlchkit.data import Stage", "from .captions import WORDS", "from ..report import page"]
+    tree = ast.parse("\n".join(written))
+    assert list(imported_rooms(PACKAGE / "scenes" / "pairs.py", tree)) == ["cli", "batch", "data", "scenes", "report"]
+
+
+@pytest.mark.parametrize("name", dlchkit.__all__)
+def test_every_public_name_exists(name):
+    assert getattr(dlchkit, name).__doc__

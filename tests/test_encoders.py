@@ -1,0 +1,325 @@
+"""Frozen encoders and their cache: the features of the network they came from, computed once."""
+
+import pickle
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torchvision import models
+
+from dlchkit.data import SourceDataset
+from dlchkit.encoders.cache import cached_features, content_digest
+from dlchkit.encoders.heads import HashHead
+from dlchkit.encoders.images import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder, small_network, without_classifier
+from dlchkit.encoders.pretrain import pretrain_small_network
+from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder
+from dlchkit.runtime import seeded
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, size=(3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+# --- the cache ---
+
+
+class CountingEncoder:
+    """Encodes anything as its position, and counts how often it was asked."""
+
+    def __init__(self, fingerprint="weights 1"):
+        self.fingerprint, self.calls = fingerprint, 0
+
+    def encode(self, items):
+        self.calls += 1
+        return np.arange(2 * len(items), dtype=np.float32).reshape(-1, 2)
+
+
+def test_the_same_content_is_encoded_once(pixels, tmp_path):
+    encoder = CountingEncoder()
+    first, second = (cached_features(encoder, pixels.copy(), folder=tmp_path) for _ in range(2))
+    assert encoder.calls == 1 and len(list(tmp_path.iterdir())) == 1
+    assert np.array_equal(first, second) and second.dtype == np.float32
+
+
+def test_other_content_order_or_weights_are_encoded_anew(pixels, tmp_path):
+    one_pixel_off = pixels.copy()
+    one_pixel_off[-1, -1, -1, -1] ^= 1
+    encoder, other = CountingEncoder(), CountingEncoder("weights 2")
+    for items in (pixels, one_pixel_off, pixels[::-1], pixels[:2], pixels.transpose(0, 2, 1, 3).copy(), pixels.reshape(3, SIZE // 2, SIZE * 2, 3)):
+        cached_features(encoder, items, folder=tmp_path)
+    cached_features(other, pixels, folder=tmp_path)
+    assert (encoder.calls, other.calls) == (6, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00cut short"])
+def test_a_damaged_file_is_computed_again_and_mended(pixels, tmp_path, content):
+    encoder = CountingEncoder()
+    features = cached_features(encoder, pixels, folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(content)
+    for _ in range(2):
+        assert np.array_equal(cached_features(encoder, pixels, folder=tmp_path), features)
+    assert encoder.calls == 2
+
+
+def test_a_file_cut_short_or_of_another_length_is_computed_again(pixels, tmp_path):
+    encoder = CountingEncoder()
+    cached_features(encoder, pixels, folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-4])
+    cached_features(encoder, pixels, folder=tmp_path)
+    np.save(path, np.zeros((2, 2), np.float32))
+    cached_features(encoder, pixels, folder=tmp_path)
+    assert encoder.calls == 3
+
+
+def test_files_are_known_by_their_bytes_and_texts_by_their_letters(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("a")
+    two.write_text("a")
+    digest = content_digest(np.array([str(one)]))
+    assert content_digest(np.array([str(two)])) == digest
+    two.write_text("b")
+    assert content_digest(np.array([str(two)])) != digest
+    assert content_digest(np.array(["ab", "c"])) != content_digest(np.array(["a", "bc"]))
+
+
+# --- images ---
+
+
+def random_network(name):
+    with seeded(0):
+        return models.get_model(name, weights=None).eval()
+
+
+def by_hand(network, pixels):
+    """The input of the network's classifier for pixels that need no resizing."""
+    caught = []
+    if isinstance(network, models.SqueezeNet):
+        network.features.register_forward_hook(lambda module, given, output: caught.append(output.mean((2, 3))))
+    else:
+        network.fc.register_forward_hook(lambda module, given, output: caught.append(given[0]))
+    images = (torch.from_numpy(pixels) / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    with torch.no_grad():
+        network(images.permute(0, 3, 1, 2))
+    return caught[0].numpy()
+
+
+@pytest.mark.parametrize("name, width", [("squeezenet1_1", 512), ("shufflenet_v2_x0_5", 1024)])
+@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+def test_a_local_state_file_gives_the_features_of_its_network(name, width, ending, pixels, tmp_path):
+    network, path = random_network(name), tmp_path / f"weights{ending}"
+    expected = by_hand(network, pixels)
+    save_file(network.state_dict(), path) if ending == ".safetensors" else torch.save(network.state_dict(), path)
+    encoder = ImageEncoder.from_torchvision(name, weights=path, size=SIZE, device="cpu")
+    features = encoder.encode(pixels)
+    assert features.shape == (3, width) and features.dtype == np.float32
+    assert np.allclose(features, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def squeezenet(tmp_path_factory):
+    """An encoder with random weights, and the state file it came from."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.safetensors"
+    save_file(random_network("squeezenet1_1").state_dict(), path)
+    return ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE, device="cpu"), path
+
+
+def test_pixels_and_files_of_the_same_pictures_give_the_same_features(squeezenet, pixels, tmp_path):
+    files = [tmp_path / f"{i}.png" for i in range(3)]
+    for path, picture in zip(files, pixels):
+        Image.fromarray(picture).save(path)
+    encoder = squeezenet[0]
+    assert np.array_equal(encoder.encode(np.array(list(map(str, files)))), encoder.encode(pixels))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
+def test_pictures_of_any_shape_and_colour_mode_are_read(squeezenet, tmp_path, mode):
+    Image.new("RGB", (90, 40), "teal").convert(mode).save(tmp_path / "a.png")
+    assert squeezenet[0].encode(np.array([str(tmp_path / "a.png")])).shape == (1, 512)
+
+
+def test_the_fingerprint_covers_weights_and_size(squeezenet, tmp_path):
+    encoder, path = squeezenet
+    state = random_network("squeezenet1_1").state_dict()
+    state["features.0.bias"] += 1
+    save_file(state, tmp_path / "other.safetensors")
+    load = lambda weights, size: ImageEncoder.from_torchvision("squeezenet1_1", weights=weights, size=size, device="cpu").fingerprint  # noqa: E731
+    assert load(path, SIZE) == encoder.fingerprint
+    assert len({encoder.fingerprint, load(tmp_path / "other.safetensors", SIZE), load(path, 32)}) == 3
+
+
+def test_a_picture_that_cannot_be_read_is_named(squeezenet, pixels, tmp_path, refused):
+    Image.fromarray(pixels[0]).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    for content in (b"no picture", whole[: len(whole) // 2], bytes(flipped)):
+        (tmp_path / "a.png").write_bytes(content)
+        with refused(str(tmp_path / "a.png"), "cannot be read", "--skip-bad-rows"):
+            squeezenet[0].encode(np.array([str(tmp_path / "a.png")]))
+
+
+def test_wrong_weights_are_refused(tmp_path, refused):
+    def load(path):
+        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE, device="cpu")
+
+    state = random_network("squeezenet1_1").state_dict()
+    path = tmp_path / "weights.safetensors"
+    with refused(str(path), "does not exist"):
+        load(path)
+    path.write_bytes(b"no tensors")
+    with refused(str(path), "not a readable state file", ".safetensors is best"):
+        load(path)
+    save_file({name: value for name, value in state.items() if name != "features.0.bias"}, path)
+    with refused(str(path), "lacks 'features.0.bias'", "another network"):
+        load(path)
+    save_file({**state, "features.0.bias": torch.zeros(5)}, path)
+    with refused(str(path), "'features.0.bias' of shape (5,)", "needs (64,)"):
+        load(path)
+
+
+class Trap:
+    """A pickle that would run code when it is read."""
+
+    def __reduce__(self):
+        return exec, ("raise SystemExit('a pickle was run')",)
+
+
+@pytest.mark.parametrize("content", [Trap(), [1, 2], torch.zeros(3), {"features.0.bias": "text"}])
+def test_a_pickle_is_never_run_and_a_state_file_holds_tensors_by_name(tmp_path, refused, content):
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    with refused(str(path), "not a readable state file of tensors"):
+        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE)
+    path.write_bytes(pickle.dumps(content, protocol=2))
+    with refused(str(path), "not a readable state file of tensors"):
+        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE)
+
+
+def test_an_unknown_network_is_refused(refused):
+    with refused("'resnet19'", "for example resnet18"):
+        ImageEncoder.from_torchvision("resnet19")
+
+
+def test_weights_that_cannot_be_fetched_are_said_in_one_line(monkeypatch, refused):
+    def unreachable(*_, **__):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr(models.WeightsEnum, "get_state_dict", unreachable)
+    with refused("squeezenet1_1", "Name or service not known", "local state file"):
+        ImageEncoder.from_torchvision("squeezenet1_1")
+
+
+def test_the_small_network_depends_on_its_seed_alone():
+    state = torch.get_rng_state()
+    first, again, other = (without_classifier(small_network(3, seed=seed)).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def pictures(n):
+    random = np.random.default_rng(0)
+    return SourceDataset(labels=np.arange(n) % 3, class_names=("a", "b", "c"), images=random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8))
+
+
+def test_training_the_small_network_leaves_no_batch_of_one_picture():
+    said = []
+    trained = pretrain_small_network(pictures(72), epochs=1, on_epoch=lambda *news: said.append(news))  # 65 to train on, 64 in a batch
+    assert {name: len(values) for name, values in trained.history.items()} == {"loss": 1, "accuracy": 1}
+    assert said == [(0, 1, {name: values[0] for name, values in trained.history.items()})]
+
+
+def test_too_few_pictures_or_none_to_train_on_are_refused(refused):
+    with refused("19 pictures", "20 at least"):
+        pretrain_small_network(pictures(19))
+    with refused("features, no pictures"):
+        pretrain_small_network(SourceDataset(labels=np.arange(30) % 3, class_names=("a", "b", "c"), image_features=np.zeros((30, 2))))
+
+
+def test_a_hash_head_treats_every_row_by_itself():
+    with seeded(0):
+        head, features = HashHead(6, 8, 5).eval(), torch.randn(4, 6)
+    with torch.no_grad():
+        codes = head(features)
+        assert codes.shape == (4, 8) and codes.abs().max() < 1
+        assert torch.allclose(head(features[2:3]), codes[2:3], atol=1e-6)
+        assert torch.allclose(head(features * 3 + 1), codes, atol=1e-3)  # length and offset of a row do not count
+
+
+# --- texts ---
+
+TEXTS = np.array(["a red house by the sea", "the red car", "a green house", "one tree by the sea", "the green tree", "red sea"])
+
+
+def test_bag_of_words_marks_the_words_that_occur():
+    encoder = WordCountEncoder(TEXTS[:2], kind="bow")
+    assert encoder.encode(np.array(["red red SEA", "nothing known"])).tolist() == [[0, 0, 0, 1, 1, 0], [0] * 6]  # by car house red sea the
+
+
+def test_tfidf_rows_have_length_one_and_rare_words_weigh_more():
+    encoder = WordCountEncoder(TEXTS)
+    features = encoder.encode(TEXTS)
+    assert features.dtype == np.float32 and np.allclose(np.linalg.norm(features, axis=1), 1)
+    words = encoder._vectorizer.get_feature_names_out().tolist()
+    assert features[1, words.index("car")] > features[1, words.index("red")] > 0
+
+
+def test_word_counts_take_the_most_frequent_words_and_know_their_vocabulary():
+    assert WordCountEncoder(TEXTS, max_features=3).encode(TEXTS).shape == (6, 3)
+    prints = {WordCountEncoder(texts, kind=kind).fingerprint for texts in (TEXTS, TEXTS[:3]) for kind in ("bow", "tfidf")}
+    assert len(prints) == 4
+    assert WordCountEncoder(TEXTS).fingerprint == WordCountEncoder(TEXTS).fingerprint
+
+
+def test_bad_word_counts_are_refused(refused):
+    with refused("no text holds a word"):
+        WordCountEncoder(np.array(["?", "a", "!"]))
+    with refused("kind is 'tf-idf'", "'bow' or 'tfidf'"):
+        WordCountEncoder(TEXTS, kind="tf-idf")
+
+
+def test_a_sentence_encoder_is_trained_the_same_way_twice_and_stored(tmp_path):
+    state = torch.get_rng_state()
+    first, again, other = (train_sentence_encoder(TEXTS, dimensions=8, epochs=2, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    features = first.encode(TEXTS)
+    assert features.shape == (6, 8) and features.dtype == np.float32
+    assert np.array_equal(features, again.encode(TEXTS)) and first.fingerprint == again.fingerprint
+    assert not np.allclose(features, other.encode(TEXTS)) and first.fingerprint != other.fingerprint
+    first.model.save_pretrained(str(tmp_path / "model"))
+    reloaded = make_text_encoder(str(tmp_path / "model"), TEXTS)
+    assert isinstance(reloaded, SentenceEncoder)
+    assert np.allclose(reloaded.encode(TEXTS), features, atol=1e-6)
+
+
+def test_training_a_sentence_encoder_needs_words(refused):
+    with refused("no text holds a word"):
+        train_sentence_encoder(np.array(["?", "!"]))
+    for texts in (["one", "word", "each"], ["one", "two words", "three"]):
+        with refused("two words or more", "use 'tfidf'"):
+            train_sentence_encoder(np.array(texts))
+
+
+def test_a_sentence_encoder_that_is_not_there_is_refused(tmp_path, refused):
+    with refused(str(tmp_path / "none"), "does not exist"):
+        make_text_encoder(str(tmp_path / "none"), TEXTS)
+    with refused(str(tmp_path / "none")[:20], "could not be loaded", "'tfidf' or 'trained'"):
+        SentenceEncoder(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with refused("could not be loaded"):
+        SentenceEncoder(tmp_path / "empty")
+    with refused("device is 'nonsense'"):
+        SentenceEncoder(tmp_path, device="nonsense")
+
+
+@pytest.mark.parametrize("name, kind", [("tfidf", WordCountEncoder), ("bow", WordCountEncoder), ("trained", SentenceEncoder)])
+def test_a_parameter_names_the_text_encoder(name, kind):
+    assert isinstance(make_text_encoder(name, TEXTS), kind)

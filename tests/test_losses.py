@@ -1,0 +1,162 @@
+"""Loss terms: equal to slow loops, and to each other where one replaces the other."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlchkit.losses import (
+    CodeSums,
+    bit_balance,
+    cosine_fit,
+    inner_product_fit,
+    pair_distance,
+    quantization,
+    soft_cross_entropy,
+    squared_mmd,
+    summed_inner_product_fit,
+)
+from dlchkit.similarity import unit_labels
+
+
+class Draw:
+    """Random tensors in float64 from one seed."""
+
+    def __init__(self, seed=0):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape):
+        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
+
+    def codes(self, *shape):
+        return torch.where(self.normal(*shape) >= 0, 1.0, -1.0).double()
+
+    def unit_labels(self, n, n_classes):
+        return unit_labels(torch.rand(n, n_classes, generator=self.generator, dtype=torch.float64) < 0.4).double()
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b))
+
+
+def close(value, expected):
+    assert value.item() == pytest.approx(float(expected), rel=1e-9, abs=1e-12)
+
+
+def test_cosine_fit_equals_the_loop():
+    draw = Draw()
+    codes, anchors, similarity = draw.normal(3, 5), draw.normal(4, 5), draw.normal(3, 4).abs()
+    u, a, s = codes.tolist(), anchors.tolist(), similarity.tolist()
+    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))  # noqa: E731
+    close(cosine_fit(codes, anchors, similarity), mean((max(0, cosine(u[i], a[j])) - s[i][j]) ** 2 for i in range(3) for j in range(4)))
+
+
+def test_quantization_and_bit_balance_equal_the_loop():
+    draw = Draw()
+    codes, hash_codes = draw.normal(3, 5), draw.codes(3, 5)
+    u, b = codes.tolist(), hash_codes.tolist()
+    close(quantization(codes, hash_codes), mean((b[i][k] - u[i][k]) ** 2 for i in range(3) for k in range(5)))
+    close(bit_balance(codes), mean(mean(u[i][k] for i in range(3)) ** 2 for k in range(5)))
+
+
+def test_inner_product_fit_equals_the_loop():
+    draw = Draw()
+    codes, hash_codes, similarity = draw.normal(3, 5), draw.codes(4, 5), draw.normal(3, 4).abs()
+    u, b, s = codes.tolist(), hash_codes.tolist(), similarity.tolist()
+    squares = [(5 * s[i][j] - dot(u[i], b[j])) ** 2 for i in range(3) for j in range(4)]
+    close(inner_product_fit(codes, hash_codes, similarity), sum(squares) / (3 * 4 * 5**2))
+
+
+@settings(deadline=None, max_examples=30)
+@given(n=st.integers(1, 6), m=st.integers(1, 9), n_bits=st.integers(1, 12), n_classes=st.integers(1, 6), seed=st.integers(0, 10**6))
+def test_sums_over_the_stored_items_give_the_same_value_and_gradient(n, m, n_bits, n_classes, seed):
+    draw = Draw(seed)
+    codes, stored_codes = draw.normal(n, n_bits), draw.codes(m, n_bits)
+    labels, stored_labels = draw.unit_labels(n, n_classes), draw.unit_labels(m, n_classes)
+    results = []
+    for loss in (
+        lambda u: inner_product_fit(u, stored_codes, labels @ stored_labels.T),
+        lambda u: summed_inner_product_fit(u, labels, CodeSums(stored_labels, stored_codes)),
+    ):
+        u = codes.clone().requires_grad_()
+        value = loss(u)
+        results.append((value, *torch.autograd.grad(value, u)))
+    for item_by_item, summed in zip(*results):
+        torch.testing.assert_close(summed, item_by_item, rtol=1e-9, atol=1e-12)
+
+
+def test_sums_of_two_stores_add_up_to_those_of_both():
+    draw = Draw()
+    labels, codes = draw.unit_labels(9, 4), draw.codes(9, 8)
+    both, added = CodeSums(labels, codes), CodeSums(labels[:4], codes[:4]) + CodeSums(labels[4:], codes[4:])
+    assert added.count == both.count == 9
+    for name in ("label_gram", "label_code", "code_gram"):
+        torch.testing.assert_close(getattr(added, name), getattr(both, name), rtol=1e-12, atol=1e-12)
+
+
+def test_soft_cross_entropy_is_torchs_for_one_label():
+    logits, classes = Draw().normal(6, 4), torch.tensor([0, 1, 2, 3, 3, 0])
+    close(soft_cross_entropy(logits, torch.eye(4, dtype=torch.bool)[classes]), torch.nn.functional.cross_entropy(logits, classes))
+
+
+def test_soft_cross_entropy_shares_the_weight_among_several_labels():
+    logits, labels = Draw().normal(2, 3), torch.tensor([[1, 1, 0], [1, 1, 1]])
+    log_p = logits.log_softmax(1)
+    close(soft_cross_entropy(logits, labels), -(log_p[0, :2].mean() + log_p[1].mean()) / 2)
+
+
+def test_pair_distance_equals_the_loop():
+    draw = Draw()
+    image, text = draw.normal(4, 3), draw.normal(4, 3)
+    close(pair_distance(image, text), mean(sum((x - t) ** 2 for x, t in zip(*pair)) for pair in zip(image.tolist(), text.tolist())) / 2)
+
+
+def slow_squared_mmd(a, b):
+    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))  # noqa: E731
+    joined = a + b
+    gamma = 1 / mean(squared(joined[i], joined[j]) for i in range(len(joined)) for j in range(len(joined)) if i != j)
+    kernel = lambda x, y: math.exp(-gamma * squared(x, y))  # noqa: E731
+    within = lambda z: mean(kernel(z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j)  # noqa: E731
+    return within(a) + within(b) - 2 * mean(kernel(x, y) for x in a for y in b)
+
+
+@pytest.mark.parametrize("n, m", [(2, 2), (3, 5), (6, 4)])
+def test_squared_mmd_equals_the_loop(n, m):
+    draw = Draw()
+    a, b = draw.normal(n, 3), draw.normal(m, 3) + 0.5
+    close(squared_mmd(a, b), slow_squared_mmd(a.tolist(), b.tolist()))
+
+
+def test_the_kernel_width_is_a_constant_in_the_gradient():
+    draw = Draw()
+    a, b = draw.normal(4, 3).requires_grad_(), draw.normal(5, 3) + 1
+    joined = torch.cat([a, b])
+    squared = (joined[:, None] - joined).square().sum(2)
+    kernel = torch.exp(-squared * (9 * 8 / squared.sum().item()))
+    different = 1 - torch.eye(9)
+    by_hand = (kernel * different)[:4, :4].sum() / (4 * 3) + (kernel * different)[4:, 4:].sum() / (5 * 4) - 2 * kernel[:4, 4:].mean()
+    torch.testing.assert_close(torch.autograd.grad(squared_mmd(a, b), a), torch.autograd.grad(by_hand, a), rtol=1e-9, atol=1e-12)
+
+
+def test_squared_mmd_tells_a_shift_from_chance():
+    draw = Draw()
+    same = [squared_mmd(draw.normal(100, 4), draw.normal(100, 4)).item() for _ in range(10)]
+    shifted = [squared_mmd(draw.normal(100, 4), draw.normal(100, 4) + 1).item() for _ in range(10)]
+    assert abs(mean(same)) < 0.01 and max(map(abs, same)) < 0.05
+    assert min(shifted) > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_squared_mmd_has_finite_gradients_for_identical_points(dtype):
+    for a in (torch.zeros(4, 3), torch.full((4, 3), 0.1), Draw().normal(4, 3)):
+        a = a.to(dtype).requires_grad_()
+        value = squared_mmd(a, a.detach().clone())
+        (gradient,) = torch.autograd.grad(value, a)
+        assert torch.isfinite(value) and torch.isfinite(gradient).all()

@@ -1,0 +1,103 @@
+"""Run records: written whole, read back the same, and anything else said in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dlchkit.records import FILE_NAME, SCHEMA, MethodRecord, RunRecord
+
+nan = float("nan")
+
+
+@pytest.fixture
+def record():
+    R = {"image_to_text": [[0.9, nan], [0.5, 0.75]], "text_to_image": [[1.0, nan], [0.25, 0.5]]}
+    return RunRecord(
+        notebook="03_increments",
+        parameters={"n_bits": 16, "methods": "dlch"},
+        seed=3,
+        methods={"dlch": MethodRecord(R=R, seconds=[1.5, 0.5], old_codes_unchanged=[True, True])},
+        metrics={"dlch": {"map_image_to_text": 0.625}},
+        findings={"sizes": [3, 2], "shift": 0.5},
+        figures=[{"file": "R.svg", "alt": "a grid", "caption": "R"}],
+    )
+
+
+def test_a_record_comes_back_as_it_went(record, tmp_path):
+    path = record.save(tmp_path / "runs" / "first")
+    assert path == tmp_path / "runs" / "first" / FILE_NAME
+    back = RunRecord.load(path.parent)
+    for name in ("notebook", "parameters", "seed", "metrics", "findings", "figures", "environment", "status"):
+        assert getattr(back, name) == getattr(record, name), name
+    ours, theirs = record.methods["dlch"], back.methods["dlch"]
+    assert (theirs.seconds, theirs.old_codes_unchanged, theirs.database_codes) == (ours.seconds, ours.old_codes_unchanged, "learned")
+    for direction, R in ours.R.items():
+        np.testing.assert_array_equal(theirs.R[direction], R)  # NaN where NaN was
+
+
+def test_the_file_is_plain_json_with_null_above_the_diagonal(record, tmp_path):
+    def no_constant(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    content = json.loads(record.save(tmp_path).read_text(encoding="utf-8"), parse_constant=no_constant)
+    assert content["schema"] == SCHEMA
+    assert content["methods"]["dlch"]["R"]["image_to_text"] == [[0.9, None], [0.5, 0.75]]
+
+
+def test_numpy_values_paths_and_infinities_become_plain(tmp_path):
+    findings = {"array": np.arange(2), "number": np.float32(0.5), "flag": np.bool_(True), "path": tmp_path, "inf": np.inf, 3: (np.int64(1), np.nan)}
+    back = RunRecord("n", {}, findings=findings).save(tmp_path).parent
+    expected = {"array": [0, 1], "number": 0.5, "flag": True, "path": str(tmp_path), "inf": None, "3": [1, None]}
+    assert RunRecord.load(back).findings == expected
+
+
+def test_what_cannot_be_written_leaves_the_old_record_and_no_part(record, tmp_path):
+    before = record.save(tmp_path).read_bytes()
+    record.findings["no JSON"] = object()
+    with pytest.raises(TypeError):
+        record.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def test_a_missing_record_is_refused(tmp_path, refused):
+    with refused(str(tmp_path / FILE_NAME), "does not exist", "not complete"):
+        RunRecord.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"schema": 1, "noteb', b"\xff\xfe not text"])
+def test_broken_json_is_refused(content, tmp_path, refused):
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with refused(str(tmp_path / FILE_NAME), "not readable JSON", "run its notebook again"):
+        RunRecord.load(tmp_path)
+
+
+def rewritten(record, folder, **changes):
+    path = record.save(folder)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("schema", [SCHEMA + 1, None, "1"])
+def test_another_schema_is_refused(schema, record, tmp_path, refused):
+    rewritten(record, tmp_path, schema=schema)
+    with refused(FILE_NAME, f"schema {SCHEMA}", "another version"):
+        RunRecord.load(tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"colour": "red"}, {"methods": {"dlch": {"R": {}}}}, {"methods": {"dlch": 5}}, {"methods": [1]}])
+def test_unknown_and_missing_fields_are_refused(changes, record, tmp_path, refused):
+    rewritten(record, tmp_path, **changes)
+    with refused(FILE_NAME, "lacks or adds a field"):
+        RunRecord.load(tmp_path)
+
+
+def test_a_list_is_no_record(tmp_path, refused):
+    (tmp_path / FILE_NAME).write_text("[]")
+    with refused(FILE_NAME, "not a record"):
+        RunRecord.load(tmp_path)
+
+
+def test_a_record_says_what_it_was_made_with(record):
+    assert {"python", "versions", "cores", "device", "threads"} <= record.environment.keys()
+    assert record.environment["versions"]["numpy"] == np.__version__

@@ -1,0 +1,201 @@
+"""The report is one honest, self-contained page, whatever the records hold."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.report import write_report
+
+NAN = float("nan")
+ENVIRONMENT = {"python": "3.12", "versions": {"numpy": "2.0", "papermill": None}, "device": "cpu", "threads": 1}
+EVIL = "<script>alert('x')</script>"
+
+
+class Page(HTMLParser):
+    """The tags with attributes, and the words, of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.words = [], ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.words = " ".join(self.words.split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.words += " " if tag in ("td", "dd", "h2", "h3") else ""
+
+    def handle_data(self, data):
+        self.words += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def method(R, seconds, codes="learned"):
+    return MethodRecord(R=dict.fromkeys(DIRECTIONS, R), seconds=seconds, old_codes_unchanged=[True] * len(seconds), database_codes=codes)
+
+
+def stream_record(**changes):
+    methods = {
+        "joint": method([[0.9, NAN], [0.8, 0.7]], [10, 20]),
+        "finetune": method([[0.9, NAN], [0.3, 0.7]], [10, 5]),
+        "dlch": method([[0.85, NAN], [0.78, 0.68]], [10, 4]),
+    }
+    findings = {"data": "scenes", "n_pairs": 2400, "split_digest": "ab12"}
+    fields = {"notebook": "03_increments", "parameters": {"n_bits": 32}, "methods": methods, "findings": findings, "environment": ENVIRONMENT}
+    return RunRecord(**fields | changes)
+
+
+def transfer_record(**changes):
+    metrics = {"target only": {"map_image_to_text": 0.61, "map_text_to_image": 0.58}, "CHTN": {"map_image_to_text": 0.72, "map_text_to_image": NAN}}
+    fields = {"notebook": "02_transfer", "parameters": {}, "metrics": metrics, "environment": ENVIRONMENT}
+    return RunRecord(**fields | changes)
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Save records, one folder each, write the report of them and further folders, and parse it."""
+
+    def write(*records, folders=()):
+        saved = []
+        for number, record in enumerate(records):
+            saved.append(tmp_path / f"run{number}")
+            record.save(saved[-1])
+        return Page(write_report([*saved, *folders], tmp_path / "report.html"))
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page of two good runs, for all tests that only read."""
+    folder = tmp_path_factory.mktemp("runs")
+    transfer_record().save(folder / "transfer")
+    stream_record().save(folder / "stream")
+    return Page(write_report([folder / "transfer", folder / "stream"], folder / "report.html"))
+
+
+def test_the_page_stands_alone_and_is_small(page):
+    addresses = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "action", "data")]
+    assert addresses and all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
+    assert not page.all("script") and not page.all("link") and "url(" not in page.source and "@import" not in page.source
+    assert len(page.source.encode()) < 2_000_000
+
+
+def test_every_picture_decodes_and_has_words(page):
+    images = page.all("img")
+    assert len(images) == 6  # two heat maps, curves, drops, seconds; bars of transfer
+    for image in images:
+        picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
+        assert str(picture.width) == image["width"] and image["alt"].strip()
+
+
+def test_headings_language_and_tables_are_in_order(page):
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(after - before <= 1 for before, after in zip(levels, levels[1:]))
+    assert page.all("html")[0]["lang"] == "en" and all("scope" in cell for cell in page.all("th"))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(set(ids)) == len(ids) and {link["href"][1:] for link in page.all("a")} <= set(ids)
+
+
+def test_the_headline_answers_from_the_numbers(page):
+    assert "dlch ends 0.02 mAP below full retraining, for 80% less training time" in page.words
+    assert "Here dlch is close to retraining" in page.words
+    assert page.words.index("Classes arriving in stages, scenes") < page.words.index("Transfer from labelled images")
+
+
+def test_without_joint_retraining_the_page_does_not_judge(report):
+    record = stream_record()
+    del record.methods["joint"]
+    page = report(record)
+    assert "cannot say how good lifelong hashing is" in page.words and "not defined" in page.words
+
+
+def test_the_table_holds_the_measures_and_marks_the_best(page):
+    assert page.words.count("best: 0.750") == 2  # joint's mAP, in each direction
+    assert page.words.count("best: 0.020") == 2  # dlch's forgetting from joint
+    assert "best: 80%" in page.words and "best: 14.0" in page.words and "learned from the items' labels" in page.words
+
+
+def test_methods_with_different_database_codes_come_with_a_warning(report, page):
+    assert "do not compare fairly" not in page.words
+    record = stream_record()
+    record.methods["dlch"].database_codes = "encoded"
+    assert "do not compare fairly" in report(record).words
+
+
+def test_what_users_wrote_is_escaped(report, tmp_path):
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "ok.png")
+    record = stream_record(
+        parameters={EVIL: EVIL},
+        metrics={EVIL: {"map": 0.5}},
+        findings={"data": EVIL, "classes": [EVIL], EVIL: 1},
+        figures=[{"file": "ok.png", "alt": f'"{EVIL}', "caption": EVIL}],
+    )
+    record.methods[EVIL] = record.methods["dlch"]
+    (tmp_path / "run0").mkdir()
+    (tmp_path / "ok.png").rename(tmp_path / "run0" / "ok.png")
+    page = report(record)
+    assert not page.all("script") and EVIL in page.words and page.all("img")[-1]["alt"] == f'"{EVIL}'
+
+
+def test_missing_and_broken_runs_are_listed_and_the_rest_goes_on(report, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "result.json").write_text("{nonsense", encoding="utf-8")
+    odd = stream_record()
+    odd.methods["dlch"] = method([[0.9]], [1])
+    page = report(stream_record(), odd, stream_record(status="running"), folders=[tmp_path / "absent", broken])
+    listed = page.words[page.words.rindex("Failed or missing runs") :]
+    assert all(name in listed for name in ("absent", "broken", "run1", "run2")) and "not readable JSON" in listed and "running" in listed
+    assert "run0" not in listed and str(tmp_path) not in page.source and "dlch ends 0.02 mAP" in page.words
+
+
+def test_no_runs_at_all_still_make_a_page(report):
+    assert "cannot say" in report().words
+
+
+def test_own_figures_stay_inside_their_folder(report, tmp_path):
+    folder = tmp_path / "run0"
+    folder.mkdir()
+    for place, shade in ((folder / "mine.png", 10), (tmp_path / "secret.png", 20)):
+        Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(place)
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "text.png").write_text("no picture", encoding="utf-8")
+    files = ["mine.png", "../secret.png", str(tmp_path / "secret.png"), "link.png", "text.png", "", "gone.png"]
+    page = report(RunRecord(notebook="00_tour", parameters={}, figures=[{"file": f, "alt": f"alt {f}"} for f in files], environment=ENVIRONMENT))
+    assert [image["alt"] for image in page.all("img")] == ["alt mine.png"]
+    assert page.words.count("lies outside its run's folder") == 6
+
+
+def test_too_many_pictures_are_left_out_in_words(report, tmp_path, monkeypatch):
+    monkeypatch.setattr("dlchkit.plotting.embedding._MOST_BYTES", 30_000)
+    (tmp_path / "run0").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)  # 12 kB as PNG
+    Image.fromarray(noise).save(tmp_path / "run0" / "noise.png")
+    page = report(RunRecord(notebook="00_tour", parameters={}, figures=[{"file": "noise.png", "alt": "noise"}] * 4, environment=ENVIRONMENT))
+    assert len(page.all("img")) == 2 and page.words.count("would grow past 2 MB") == 2
+
+
+def test_runs_with_one_title_are_told_apart(report):
+    page = report(transfer_record(), transfer_record())
+    assert "Transfer from labelled images (run0)" in page.words and "images (run1)" in page.words
+
+
+def test_provenance_names_parameters_and_versions(page):
+    provenance = page.words[page.words.rindex("Provenance") :]
+    assert all(part in provenance for part in ("n_bits 32", "seed 0", "split_digest ab12", "numpy 2.0", "papermill not installed", "threads 1"))
+    assert provenance.count("Environment of") == 1
+
+
+def test_odd_records_do_not_stop_the_page(report):
+    odd = {"notebook": "06_mine", "parameters": {"rate": None}, "metrics": {"plain": 0.25}, "findings": {"deep": {"list": [1, 2.5, None]}}}
+    page = report(RunRecord(**odd, environment={"gpus": ["a"], "versions": None}), RunRecord(**odd | {"findings": []}, environment={}))
+    assert "06_mine" in page.words and "0.250" in page.words and "list: 1, 2.500, –" in page.words and "no mapping" in page.words
