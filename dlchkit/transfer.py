@@ -156,17 +156,16 @@ def train_transfer(
 
 def _fit(network, pairs, all_pairs, source, terms, pair_weight, epochs, learning_rate, seed, *, with_target):
     device = network.source_classes.weight.device
-    generator = torch.Generator().manual_seed(seed)
     image, text, labels = (torch.as_tensor(x, device=device) for x in (pairs.image, pairs.text, pairs.labels))
     if source is not None:
         source_image, source_labels = (torch.as_tensor(x, device=device) for x in (source.image, source.labels))
-        source_batches = _batches(len(source), min(BATCH, len(source)), generator)
+        source_batches = _batches(len(source), min(BATCH, len(source)), seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4)
     size = min(BATCH, len(pairs))
-    target_batches = _batches(len(pairs), size, generator)
+    target_batches = _batches(len(pairs), size, seed)
     if all_pairs is not None:
         all_image, all_text = (torch.as_tensor(x, device=device) for x in (all_pairs.image, all_pairs.text))
-        pair_batches = _batches(len(all_pairs), min(BATCH, len(all_pairs)), generator)
+        pair_batches = _batches(len(all_pairs), min(BATCH, len(all_pairs)), seed)
     history: dict[str, list[float]] = {}
     network.train()
     for _ in range(epochs):
@@ -211,8 +210,12 @@ def _pair_loss(image_layers, text_layers):
     return sum(pair_distance(i, t) for i, t in zip(image_layers, text_layers))
 
 
-def _batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Rows of full batches, reshuffled at every pass, without end (a batch of one breaks batch normalisation)."""
+def _batches(n: int, size: int, seed: int) -> Iterator[Tensor]:
+    """Rows of full batches, reshuffled at every pass, without end (a batch of one breaks batch normalisation).
+
+    Each stream of batches draws for itself, so that switching a term off leaves the others' batches as they were.
+    """
+    generator = torch.Generator().manual_seed(seed)
     while True:
         for rows in torch.randperm(n, generator=generator).split(size):
             if len(rows) == size:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlchkit.data import PairedFeatures, SourceFeatures, class_incremental_stream, retrieval_split, stage_sizes
+from dlchkit.data import PairedFeatures, SourceFeatures, choose_labelled, class_incremental_stream, retrieval_split, stage_sizes
 
 few = settings(deadline=None, max_examples=30)
 
@@ -104,6 +104,23 @@ def test_a_stream_that_cannot_be_is_refused(clustered_pairs, refused):
             class_incremental_stream(data, classes_per_stage=[3, 3], class_order=order)
     with refused("stage", "query item", "fewer stages or larger classes"):
         class_incremental_stream(data[:12], classes_per_stage=[1] * 6, query_fraction=0.1)
+
+
+@few
+@given(st.booleans(), st.integers(1, 30), st.integers(0, 99))
+def test_every_class_gets_its_labelled_items_out_of_the_rows_given(clustered_pairs, several_labels, per_class, seed):
+    labels, rows = clustered_pairs(120, several_labels=several_labels).labels, np.arange(0, 120, 2)  # of classes 0, 2 and 4, and others by chance
+    chosen = choose_labelled(labels, rows, per_class=per_class, seed=seed)
+    assert set(chosen) <= set(rows) and np.array_equal(chosen, np.unique(chosen))
+    available, found = labels[rows].sum(0), labels[chosen].sum(0)
+    assert (found >= np.minimum(available, per_class)).all()
+    if not several_labels:
+        assert np.array_equal(found, np.minimum(available, per_class))
+
+
+def test_no_labelled_item_per_class_is_refused(refused):
+    with refused("per_class is 0", "at least 1"):
+        choose_labelled(np.eye(3, dtype=bool), np.arange(3), per_class=0)
 
 
 def test_a_pair_without_a_label_is_refused(clustered_pairs, refused):

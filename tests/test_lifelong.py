@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlchkit.data import class_incremental_stream
-from dlchkit.evaluation import evaluate, run_stream, summarise
+from dlchkit.evaluation import evaluate, evaluate_encoded, run_stream, summarise
 from dlchkit.lifelong import DLCH, FineTuning, JointRetraining
 from dlchkit.lifelong.dlch import RehearsalSample, solve_new_codes
+from dlchkit.metrics import mean_average_precision
 
 LEARNERS = (DLCH, FineTuning, JointRetraining)
 DIRECTIONS = {"image_to_text", "text_to_image"}
@@ -125,11 +126,11 @@ def test_a_stage_is_learned_and_fine_tuning_alone_forgets_it(trained):
 # --- the discrete step ---
 
 
-def objective(codes, outputs, similarity, alpha):
-    """The sum over modalities of |K S - U B^T|^2 + alpha m K |B - U_new|^2, as `solve_new_codes` states it."""
+def objective(codes, outputs, similarity, weight):
+    """The sum over modalities of |K S - U B^T|^2 + weight |B - U_new|^2, as `solve_new_codes` states it."""
     n_new, n_bits = codes.shape
     return sum(
-        (n_bits * similarity - u @ codes.T).square().sum() + alpha * len(u) * n_bits * (codes - u[:n_new]).square().sum() for u in outputs
+        (n_bits * similarity - u @ codes.T).square().sum() + weight * (codes - u[:n_new]).square().sum() for u in outputs
     ).item()
 
 
@@ -145,14 +146,14 @@ problems = st.builds(tiny_problem, st.integers(1, 6), st.integers(1, 3), st.inte
 
 
 @few
-@given(problems, st.sampled_from([0.0, 0.1, 10.0]))
-def test_solving_never_raises_the_objective_and_ends_where_no_flip_helps(problem, alpha):
+@given(problems, st.sampled_from([0.0, 1.0, 100.0]))
+def test_solving_never_raises_the_objective_and_ends_where_no_flip_helps(problem, weight):
     start, outputs, similarity = problem
     before, codes = start.clone(), start
     while True:
-        solved = solve_new_codes(codes, outputs, similarity, alpha)
+        solved = solve_new_codes(codes, outputs, similarity, weight)
         assert set(solved.unique().tolist()) <= {-1.0, 1.0}
-        assert objective(solved, outputs, similarity, alpha) <= objective(codes, outputs, similarity, alpha) + 1e-9
+        assert objective(solved, outputs, similarity, weight) <= objective(codes, outputs, similarity, weight) + 1e-9
         if torch.equal(solved, codes):
             break
         codes = solved
@@ -160,15 +161,15 @@ def test_solving_never_raises_the_objective_and_ends_where_no_flip_helps(problem
     for item, bit in product(*map(range, codes.shape)):
         flipped = codes.clone()
         flipped[item, bit] *= -1
-        assert objective(flipped, outputs, similarity, alpha) >= objective(codes, outputs, similarity, alpha) - 1e-9
+        assert objective(flipped, outputs, similarity, weight) >= objective(codes, outputs, similarity, weight) - 1e-9
 
 
 @few
 @given(st.integers(1, 4), st.integers(0, 4), st.integers(0, 10**6))
 def test_with_one_bit_the_solution_is_the_best_of_all(n_new, n_old, seed):
     start, outputs, similarity = tiny_problem(1, n_new, n_old, seed)
-    best = min(objective(torch.tensor(signs, dtype=torch.float64)[:, None], outputs, similarity, 0.1) for signs in product((-1, 1), repeat=n_new))
-    assert objective(solve_new_codes(start, outputs, similarity, 0.1), outputs, similarity, 0.1) == pytest.approx(best, abs=1e-9)
+    best = min(objective(torch.tensor(signs, dtype=torch.float64)[:, None], outputs, similarity, 1.0) for signs in product((-1, 1), repeat=n_new))
+    assert objective(solve_new_codes(start, outputs, similarity, 1.0), outputs, similarity, 1.0) == pytest.approx(best, abs=1e-9)
 
 
 # --- rehearsal ---
@@ -231,6 +232,13 @@ def test_the_last_row_of_R_is_what_evaluate_says(trained, stream):
         assert np.array_equal(record.R[direction][-1], row)
     at_five = evaluate(learner, stream[:2], k=5)
     assert at_five.keys() == DIRECTIONS and all(len(row) == 2 for row in at_five.values())
+
+
+def test_an_encoded_database_is_ranked_by_the_codes_of_the_other_modality(trained, stream):
+    learner, query, database = trained["joint"][0], stream[0].query, stream[0].database
+    scores = evaluate_encoded(learner, query, database)
+    expected = mean_average_precision(learner.encode_image(query.image), learner.encode_text(database.text), query.labels, database.labels)
+    assert scores.keys() == DIRECTIONS and scores["image_to_text"] == expected
 
 
 def test_each_stage_is_announced_once_it_is_done(stream):

@@ -101,3 +101,16 @@ def test_a_list_is_no_record(tmp_path, refused):
 def test_a_record_says_what_it_was_made_with(record):
     assert {"python", "versions", "cores", "device", "threads"} <= record.environment.keys()
     assert record.environment["versions"]["numpy"] == np.__version__
+
+
+def test_a_notebook_begins_its_record_with_its_parameters(tmp_path):
+    namespace = {"n_bits": 16, "seed": 4, "out": str(tmp_path / "here"), "sizes": [1, 2], "_hidden": 1, "In": [""], "json": json, "R": np.eye(2)}
+    record = RunRecord.begin("03_increments", namespace)
+    assert record.parameters == {"n_bits": 16, "seed": 4, "out": str(tmp_path / "here"), "sizes": [1, 2]} and record.seed == 4
+    assert str(record) == "03_increments: n_bits=16, seed=4, sizes=[1, 2]"
+    assert record.save() == tmp_path / "here" / FILE_NAME
+
+
+def test_a_record_without_a_folder_goes_to_the_data_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
+    assert RunRecord.begin("00_tour", {"out": ""}).save() == tmp_path / "runs" / "00_tour" / FILE_NAME

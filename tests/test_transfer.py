@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
+from sklearn.metrics.pairwise import cosine_similarity
 
 from dlchkit.data import PairedFeatures, SourceFeatures
+from dlchkit.evaluation import evaluate_posteriors
+from dlchkit.similarity import shares_label
 from dlchkit.transfer import TERMS, HybridTransferNetwork, train_transfer
 
 FEW = np.arange(0, 24)
@@ -107,6 +111,16 @@ def test_posteriors_are_distributions(pairs, source):
     for posteriors in train(pairs, source).network.posteriors(pairs).values():
         assert posteriors.shape == (60, 3) and posteriors.dtype == np.float32
         assert (posteriors >= 0).all() and np.allclose(posteriors.sum(1), 1, atol=1e-5)
+
+
+def test_posteriors_are_compared_by_cosine(pairs, source):
+    network = train(pairs, source).network
+    query, database = pairs[:6], pairs[6:]
+    cosine = cosine_similarity(network.posteriors(query)["image"], network.posteriors(database)["text"])
+    expected = [average_precision_score(relevant, score) for relevant, score in zip(shares_label(query.labels, database.labels), cosine)]
+    scores = evaluate_posteriors(network, query, database)
+    assert scores.keys() == {"image_to_text", "text_to_image"}
+    assert scores["image_to_text"] == pytest.approx(np.mean(expected), abs=0.01)  # but for ties
 
 
 def test_transferred_features_keep_everything_else(pairs, source):

@@ -81,5 +81,5 @@ def source_features(source: SourceDataset, *, image_encoder: ImageEncoder | None
     """Frozen features of the source pictures, by the encoder of the target's pictures."""
     if image_encoder is None and source.image_features is None:
         raise DataError("the target brings features but this source only pictures; both must come from one encoder")
-    image = source.image_features if image_encoder is None else cached_features(image_encoder, source.images)
+    image = source.image_features if image_encoder is None else cached_features(image_encoder.for_source(), source.images)
     return SourceFeatures(image=np.asarray(image, dtype=np.float32), labels=source.labels, class_names=source.class_names)

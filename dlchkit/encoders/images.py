@@ -26,12 +26,14 @@ class ImageEncoder:
     trunk : module from float (n, 3, size, size), ImageNet-normalised, to (n, d)
     size : side of the square the network sees, in pixels
     name : part of the fingerprint, with the weights
+    source_size : the same for pictures of the source domain, where objects are larger;
+        None for no difference
     """
 
-    def __init__(self, trunk: nn.Module, *, size: int, name: str, device: str = "auto"):
+    def __init__(self, trunk: nn.Module, *, size: int, name: str, source_size: int | None = None, device: str = "auto"):
         self.device = choose_device(device)
         self.trunk = trunk.eval().requires_grad_(False).to(self.device)
-        self.size = size
+        self.size, self.source_size, self.name = size, source_size or size, name
         weights = (value.cpu().numpy().tobytes() for value in trunk.state_dict().values())
         self.fingerprint = digest(f"{name} {size}px", *weights)
 
@@ -57,10 +59,14 @@ class ImageEncoder:
         return cls.from_state(without_classifier(network), weights, name=name, size=size, device=device)
 
     @classmethod
-    def from_state(cls, trunk: nn.Module, weights: str | Path, *, name: str, size: int, device: str = "auto") -> "ImageEncoder":
+    def from_state(cls, trunk: nn.Module, weights: str | Path, **settings) -> "ImageEncoder":
         """A trunk with weights from a local state file; every weight must be there and fit."""
         _load_trunk(trunk, read_state(weights), weights)
-        return cls(trunk, size=size, name=name, device=device)
+        return cls(trunk, **settings)
+
+    def for_source(self) -> "ImageEncoder":
+        """The same network, looking at pictures of the source domain."""
+        return ImageEncoder(self.trunk, size=self.source_size, name=self.name, device=str(self.device))
 
     @torch.no_grad()
     def encode(self, images: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def pretrained_network(source: SourceDataset, *, seed: int = 0, on_epoch=None) -
 
 def small_encoder(weights: str | Path, *, device: str = "auto") -> ImageEncoder:
     """The frozen small network with the weights that `pretrained_network` kept."""
-    return ImageEncoder.from_state(without_classifier(small_network(2)), weights, name="small", size=SIZE, device=device)
+    return ImageEncoder.from_state(without_classifier(small_network(2)), weights, name="small", size=SIZE, source_size=TRAIN_SIZE, device=device)
 
 
 def _jitter(batch, generator):

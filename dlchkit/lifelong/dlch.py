@@ -10,7 +10,7 @@ from dlchkit.lifelong.learner import TowerLearner
 from dlchkit.lifelong.original import train_original_stage
 from dlchkit.losses import CodeSums, bit_balance, quantization, summed_inner_product_fit
 
-SWEEPS = 3  # passes over all bits each time the new codes are solved for
+SWEEPS = 3  # passes over all bits at most, each time the new codes are solved for
 
 
 class DLCH(TowerLearner):
@@ -23,14 +23,15 @@ class DLCH(TowerLearner):
     .. math:: |K S_{old} - U B_{old}^T|^2 + |K S_{new} - U B_{new}^T|^2
               + \\alpha |B_\\Omega - U|^2 + \\beta |U^T 1|^2
 
-    and solves B_new bit by bit, once per epoch, with `solve_new_codes`.
+    and solves B_new bit by bit, once per epoch, with `solve_new_codes`. Each term is a mean
+    over its entries, which for N stored codes is the objective above over :math:`m N K^2`.
 
     Parameters
     ----------
     n_bits : code length, a multiple of 8
     rehearsal : how many old items (features and labels) are kept and trained on again,
         a uniform sample of all seen; 0 is the strict reading "new data only"
-    alpha : weight of the quantization term
+    alpha : weight of the quantization term; the default was chosen on database items
     beta : weight of the bit balance term
     **training : see `TowerLearner`
 
@@ -49,7 +50,7 @@ class DLCH(TowerLearner):
 
     name = "dlch"
 
-    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 0.1, beta: float = 0.1, **training):
+    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 0.003, beta: float = 0.1, **training):
         super().__init__(n_bits, **training)
         if rehearsal < 0:
             raise DataError(f"rehearsal is {rehearsal}; it is a number of old items, 0 or more")
@@ -79,10 +80,11 @@ class DLCH(TowerLearner):
         new_codes = torch.where(sum(outputs)[:n_new] >= 0, 1.0, -1.0)
         old_codes = self.tensor(self.rehearsed.codes)
         similarity = unit @ unit[:n_new].T
+        weight = self.alpha * (self.past.count + n_new) * self.bank.n_bits
         solved_epoch = None
         for epoch, rows in self.training_steps(len(sample), [p for tower in towers for p in tower.parameters()]):
             if epoch != solved_epoch:
-                new_codes, solved_epoch = solve_new_codes(new_codes, outputs, similarity, self.alpha), epoch
+                new_codes, solved_epoch = solve_new_codes(new_codes, outputs, similarity, weight), epoch
                 codes = torch.cat([new_codes, old_codes])
                 stored = self.past + CodeSums(unit[:n_new], new_codes)
             batch = [tower(x[rows]) for tower, x in towers.items()]
@@ -94,15 +96,15 @@ class DLCH(TowerLearner):
                 output[rows] = u.detach()
         with torch.no_grad():
             outputs = [tower(x) for tower, x in towers.items()]
-        return binarize(solve_new_codes(new_codes, outputs, similarity, self.alpha).cpu().numpy())
+        return binarize(solve_new_codes(new_codes, outputs, similarity, weight).cpu().numpy())
 
 
-def solve_new_codes(codes: torch.Tensor, outputs: list[torch.Tensor], similarity: torch.Tensor, alpha: float) -> torch.Tensor:
+def solve_new_codes(codes: torch.Tensor, outputs: list[torch.Tensor], similarity: torch.Tensor, weight: float) -> torch.Tensor:
     """Discrete cyclic coordinate descent for the codes of the new items.
 
     Each bit in turn takes the sign that minimises the objective with all others fixed:
 
-    .. math:: b_k = \\mathrm{sign}(p_k - B'_k U_k'^T u_k), \\qquad P = K S_{new}^T U + \\alpha m K U_{new}
+    .. math:: b_k = \\mathrm{sign}(p_k - B'_k U_k'^T u_k), \\qquad P = K S_{new}^T U + \\omega U_{new}
 
     summed over both modalities' U; primes leave bit k out.
 
@@ -111,7 +113,7 @@ def solve_new_codes(codes: torch.Tensor, outputs: list[torch.Tensor], similarity
     codes : (n_new, n_bits) in {-1, +1}, where to start
     outputs : one (m, n_bits) per modality, relaxed codes of the sample, new items first
     similarity : (m, n_new) label cosine of sample and new items
-    alpha : weight of the quantization term; m K turns its mean into the sum's scale
+    weight : omega, of :math:`|B_{new} - U_{new}|^2` beside :math:`|K S_{new} - U B_{new}^T|^2`
 
     Returns
     -------
@@ -119,12 +121,19 @@ def solve_new_codes(codes: torch.Tensor, outputs: list[torch.Tensor], similarity
     """
     codes = codes.clone()
     n_new, n_bits = codes.shape
-    pull = sum(n_bits * similarity.T @ u + alpha * len(u) * n_bits * u[:n_new] for u in outputs)
+    pull = sum(n_bits * similarity.T @ u + weight * u[:n_new] for u in outputs)
     gram = sum(u.T @ u for u in outputs)
+    weighed = codes @ gram  # kept up to date below, bit by bit, instead of being computed anew for each
     for _ in range(SWEEPS):
+        before = codes.clone()
         for k in range(n_bits):
-            others = codes @ gram[:, k] - codes[:, k] * gram[k, k]
-            codes[:, k] = torch.where(pull[:, k] >= others, 1.0, -1.0)
+            others = weighed[:, k] - codes[:, k] * gram[k, k]
+            change = torch.where(pull[:, k] >= others, 1.0, -1.0) - codes[:, k]
+            if change.any():
+                codes[:, k] += change
+                weighed += change[:, None] * gram[k]
+        if torch.equal(codes, before):
+            break
     return codes
 
 
