@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.storage import digest
 
@@ -23,10 +23,6 @@ class Parameter:
     type: str
     default: object
     help: str
-
-
-class NotebookFailed(RuntimeError):
-    """A cell failed; the message names notebook, cell and error in one line."""
 
 
 def resource_folder(name: str) -> Path:
@@ -172,6 +168,7 @@ def _execute(path, output, parameters, progress):
                 str(output),
                 parameters=parameters,
                 kernel_name="python3",
+                language="python",
                 progress_bar={"desc": path.stem} if progress else False,
                 config=Config({"KernelManager": quiet, "AsyncKernelManager": quiet}),
             )

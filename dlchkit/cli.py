@@ -11,13 +11,15 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 1 a notebook failed, 2 input that cannot be used, 130 stopped."""
-    from dlchkit.errors import DataError
+    from dlchkit.errors import DataError, NotebookFailed
 
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
     except DataError as error:
         return _refuse(error, 2)
+    except NotebookFailed as failure:
+        return _refuse(failure, 1)
     except KeyboardInterrupt:
         return _refuse("stopped; the same command goes on where it was", 130)
     except OSError as error:
@@ -48,21 +50,16 @@ def tour(options) -> int:
         print(f"left out: {line}")
     started = time.monotonic()
     report = run_tour(plan, say=print, progress=sys.stderr.isatty())
-    if report is None:
-        return 1
     print(f"The tour took {time.monotonic() - started:.0f} s. Open the report in a browser:\n{report}")
     return 0
 
 
 def run(options) -> int:
     """One notebook, strictly."""
-    from dlchkit.batch import NotebookFailed, notebook_path, run_notebook
+    from dlchkit.batch import notebook_path, run_notebook
 
     parameters = {**_from_yaml(options.file), **_pairs(options.parameter)}
-    try:
-        run_notebook(notebook_path(options.notebook), Path(options.out), parameters, progress=sys.stderr.isatty())
-    except NotebookFailed as failure:
-        return _refuse(failure, 1)
+    run_notebook(notebook_path(options.notebook), Path(options.out), parameters, progress=sys.stderr.isatty())
     print(Path(options.out).resolve() / "result.json")
     return 0
 

@@ -35,6 +35,8 @@ class _Rows:
         """The same kind of data set with the rows of all, in order; class names must be equal."""
         if any(other.class_names != self.class_names for other in others):
             raise DataError("data sets with different class names cannot be joined; give both the same classes in the same order")
+        if any(other._row_fields() != self._row_fields() for other in others):
+            raise DataError("data sets that hold different fields cannot be joined; give both pictures, texts or features alike")
         joined = {name: np.concatenate([getattr(x, name) for x in (self, *others)]) for name in self._row_fields()}
         return replace(self, **joined)
 

@@ -13,6 +13,7 @@ from dlchkit.metrics import (
     forgetting_from_first,
     forgetting_from_joint,
     mean_average_precision,
+    mean_of_defined,
     ranked_average_precision,
     time_reduction,
 )
@@ -82,7 +83,7 @@ def evaluate_posteriors(network: HybridTransferNetwork, query: PairedFeatures, d
     asked, stored = ({side: _unit(p) for side, p in network.posteriors(items).items()} for items in (query, database))
     relevant = shares_label(query.labels, database.labels)
     return {
-        f"{side}_to_{other}": float(np.nanmean(ranked_average_precision(asked[side] @ stored[other].T, relevant)))
+        f"{side}_to_{other}": mean_of_defined(ranked_average_precision(asked[side] @ stored[other].T, relevant))
         for side, other in (("image", "text"), ("text", "image"))
     }
 

@@ -128,7 +128,7 @@ def mean_average_precision(query_codes, database_codes, query_labels, database_l
     True
     """
     scores = average_precision(*distance_histograms(query_codes, database_codes, query_labels, database_labels), k=k)
-    return _mean_of_defined(scores)
+    return mean_of_defined(scores)
 
 
 def precision_at_k(query_codes, database_codes, query_labels, database_labels, *, k):
@@ -180,7 +180,8 @@ def ranked_average_precision(scores, relevant):
     return np.divide((precision * hit).sum(1), n_relevant, out=np.full(len(hit), np.nan), where=n_relevant > 0)
 
 
-def _mean_of_defined(scores):
+def mean_of_defined(scores):
+    """Mean over the queries that have something relevant; a warning counts those left out."""
     undefined = int(np.isnan(scores).sum())
     if undefined:
         warnings.warn(f"{undefined} of {len(scores)} queries have no relevant item; they are left out of the mean", stacklevel=3)

@@ -4,12 +4,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.batch import NotebookFailed, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
+from dlchkit.batch import check_parameters, notebook_path, read_parameters, run_digest, run_notebook
 from dlchkit.catalog import load, load_source
+from dlchkit.codes import check_n_bits
 from dlchkit.data import PairedDataset, stage_sizes
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
-from dlchkit.storage import atomic_path
+from dlchkit.scenes import KINDS
+from dlchkit.storage import atomic_path, digest
 
 NOTEBOOKS = ("00_tour", "01_pretrain", "02_transfer", "03_increments", "04_forgetting", "05_report")
 DONE = "done.txt"
@@ -30,6 +32,7 @@ class TourPlan:
 
     steps: tuple[Step, ...]
     left_out: tuple[str, ...]
+    state: str
 
 
 def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters: dict | None = None, **columns) -> TourPlan:
@@ -42,34 +45,29 @@ def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters:
     source : the source domain; None means scenes, or no source for data that brings features
     parameters : further notebook parameters; each goes to every notebook that has it
     """
+    own = None if data == "scenes" else load(data, **columns)
     given = {"data": data, **columns}
-    if data != "scenes":
-        pairs = load(data, **columns)
-        given["data"] = str(Path(data).resolve())
-        given |= _fitting(pairs)
-        if source is None:
-            source = "" if pairs.image_features is not None else "scenes"
-    if source not in (None, "", "scenes"):
-        source = str(Path(source).resolve())
+    if own is not None:
+        given |= {"data": str(Path(data).resolve()), **_fitting(own)}
+        source = source if source is not None else _usual_source(own)
     if source is not None:
-        given["source"] = source
+        given["source"] = source if source in ("", "scenes") else str(Path(source).resolve())
     given |= parameters or {}
-    if given.get("source", "scenes") not in ("", "scenes"):
-        uses = "features" if data != "scenes" and given.get("image_encoder", "auto") in ("auto", "features") and pairs.image_features is not None else "images"
-        load_source(given["source"], use=uses)
     known = {name: read_parameters(notebook_path(name)) for name in NOTEBOOKS}
-    _refuse_unknown(given, known)
-    folders = {name: (folder / name).resolve() for name in NOTEBOOKS}
-    steps = []
-    for name in NOTEBOOKS:
-        wired = {"increments": str(folders["03_increments"]), "runs": str(folder.resolve())}
-        own = {key: value for key, value in {**given, **wired}.items() if key in known[name]}
-        steps.append(Step(notebook_path(name), folders[name], check_parameters(own, known[name], notebook_path(name))))
-    return TourPlan(tuple(steps), pairs.left_out if data != "scenes" else ())
+    everything = {name: parameter for parameters in known.values() for name, parameter in parameters.items()}
+    settings = {name: parameter.default for name, parameter in everything.items()} | check_parameters(given, everything, Path("the tour"))
+    _check_settings(settings, own)
+    given |= {"increments": str((folder / "03_increments").resolve()), "runs": str(folder.resolve())}
+    steps = tuple(
+        Step(notebook_path(name), (folder / name).resolve(), {key: value for key, value in given.items() if key in known[name]})
+        for name in NOTEBOOKS
+    )
+    folders = (settings[name] for name in ("data", "source") if settings[name] not in ("", "scenes"))
+    return TourPlan(steps, own.left_out if own is not None else (), digest(*map(_state_of, folders)))
 
 
-def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path | None:
-    """Run the steps that are not done yet; the report's path, or None if a notebook failed.
+def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path:
+    """Run the steps that are not done yet and return the report's path.
 
     A step is done when its folder holds a record and the digest of what it depends on, so
     a tour that was stopped goes on where it was.
@@ -77,8 +75,12 @@ def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path | None:
     Parameters
     ----------
     say : called with one line per notebook
+
+    Raises
+    ------
+    dlchkit.batch.NotebookFailed
     """
-    earlier = ""
+    earlier = plan.state
     for number, step in enumerate(plan.steps, 1):
         label = f"[{number}/{len(plan.steps)}] {step.notebook.stem}"
         needed = run_digest(step.notebook, {**step.parameters, "earlier steps": earlier})
@@ -86,16 +88,18 @@ def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path | None:
             say(f"{label}: done before")
         else:
             started = time.monotonic()
-            try:
-                run_notebook(step.notebook, step.folder, step.parameters, progress=progress)
-            except NotebookFailed as failure:
-                say(f"{label}: failed: {' '.join(str(failure).split())}")
-                return None
+            run_notebook(step.notebook, step.folder, step.parameters, progress=progress)
             with atomic_path(step.folder / DONE) as temporary:
                 temporary.write_text(needed + "\n", encoding="utf-8")
             say(f"{label}: {time.monotonic() - started:.0f} s")
         earlier = needed
     return plan.steps[-1].folder / "report.html"
+
+
+def _state_of(folder: str) -> str:
+    """What lies in a data folder, so that mended data is not taken for done."""
+    entries = sorted(Path(folder).iterdir())
+    return digest(*(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in entries))
 
 
 def _is_done(folder, needed):
@@ -113,6 +117,16 @@ def _fitting(pairs: PairedDataset) -> dict:
     return {"classes_per_stage": stage_sizes(n_classes, n_stages), "epochs": min(40, max(10, round(80_000 / len(pairs))))}
 
 
-def _refuse_unknown(given, known):
-    everything = {name: parameter for parameters in known.values() for name, parameter in parameters.items()}
-    check_parameters(given, everything, Path("the tour"))
+def _usual_source(pairs: PairedDataset) -> str:
+    return "scenes" if pairs.image_features is None else ""
+
+
+def _check_settings(settings: dict, own: PairedDataset | None) -> None:
+    """Refuse now what a notebook would refuse after minutes."""
+    check_n_bits(settings["n_bits"])
+    n_classes, stages = len(KINDS if own is None else own.class_names), settings["classes_per_stage"]
+    if sum(stages) != n_classes:
+        raise DataError(f"classes_per_stage {stages} adds up to {sum(stages)}; the data has {n_classes} classes, e.g. {stage_sizes(n_classes, min(3, n_classes))}")
+    if settings["source"] not in ("", "scenes"):
+        brings_features = own is not None and own.image_features is not None and settings["image_encoder"] in ("auto", "features")
+        load_source(settings["source"], use="features" if brings_features else "images")

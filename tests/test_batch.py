@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit.batch import NotebookFailed, Parameter, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
-from dlchkit.errors import DataError
+from dlchkit.batch import Parameter, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
+from dlchkit.errors import DataError, NotebookFailed
 
 PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nfast: bool = True  # a switch\nsizes: list = [1, 2]  # sizes\nout: str = ""  # folder'
 SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", globals())\nrecord.save()'
@@ -15,7 +15,7 @@ SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", global
 
 def write_notebook(folder, *cells, parameters=PARAMETERS, tags=("parameters",)):
     first = new_code_cell(parameters, metadata={"tags": list(tags)})
-    nb = new_notebook(cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    nb = new_notebook(cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     path = folder / "small.ipynb"
     nbformat.write(nb, path)
     return path

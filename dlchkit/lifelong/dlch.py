@@ -40,7 +40,7 @@ class DLCH(TowerLearner):
     Stored codes enter through sums alone (`summed_inner_product_fit`), so an increment
     costs the same however many items are stored. Differences from the released demo: the
     new-code term is added (the demo computes it and leaves it out), rows keep their
-    order, quantization pulls an item to its own code, the balance term is quadratic,
+    order, quantization pulls an item to its own code, new codes begin at `start_codes`, the balance term is quadratic,
     codes are binary, each term is a mean.
 
     References
@@ -50,7 +50,7 @@ class DLCH(TowerLearner):
 
     name = "dlch"
 
-    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 0.003, beta: float = 0.1, **training):
+    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 0.01, beta: float = 0.1, **training):
         super().__init__(n_bits, **training)
         if rehearsal < 0:
             raise DataError(f"rehearsal is {rehearsal}; it is a number of old items, 0 or more")
@@ -77,16 +77,15 @@ class DLCH(TowerLearner):
         towers = {self.towers.image: image, self.towers.text: text}
         with torch.no_grad():
             outputs = [tower(x) for tower, x in towers.items()]
-        new_codes = torch.where(sum(outputs)[:n_new] >= 0, 1.0, -1.0)
+        new_codes, solved_epoch = start_codes(unit[:n_new], self.past), 0
         old_codes = self.tensor(self.rehearsed.codes)
         similarity = unit @ unit[:n_new].T
         weight = self.alpha * (self.past.count + n_new) * self.bank.n_bits
-        solved_epoch = None
+        codes, stored = torch.cat([new_codes, old_codes]), self.past + CodeSums(unit[:n_new], new_codes)
         for epoch, rows in self.training_steps(len(sample), [p for tower in towers for p in tower.parameters()]):
             if epoch != solved_epoch:
                 new_codes, solved_epoch = solve_new_codes(new_codes, outputs, similarity, weight), epoch
-                codes = torch.cat([new_codes, old_codes])
-                stored = self.past + CodeSums(unit[:n_new], new_codes)
+                codes, stored = torch.cat([new_codes, old_codes]), self.past + CodeSums(unit[:n_new], new_codes)
             batch = [tower(x[rows]) for tower, x in towers.items()]
             sum(
                 summed_inner_product_fit(u, unit[rows], stored) + self.alpha * quantization(u, codes[rows]) + self.beta * bit_balance(u)
@@ -99,34 +98,68 @@ class DLCH(TowerLearner):
         return binarize(solve_new_codes(new_codes, outputs, similarity, weight).cpu().numpy())
 
 
+def start_codes(unit_labels: torch.Tensor, past: CodeSums) -> torch.Tensor:
+    """Codes for new items before their towers know them: as near to and far from the stored codes as labels say.
+
+    A class stored before starts from the sign of its summed codes, a new one from random
+    signs, an item from the sign of its classes' sum; then :math:`|K S - B_{new} B_{old}^T|^2`
+    is descended. Towers alone would start a new class on the code of the old class that
+    looks most like it, and the two rarely part again.
+
+    Parameters
+    ----------
+    unit_labels : (n_new, n_classes), rows of length one
+    past : sums over the stored items
+
+    Returns
+    -------
+    (n_new, n_bits) in {-1, +1}
+    """
+    centres = past.label_code.sign()
+    random = torch.where(torch.rand(centres.shape) < 0.5, -1.0, 1.0).to(centres)
+    centres = torch.where(centres == 0, random, centres)
+    start = torch.where(unit_labels @ centres >= 0, 1.0, -1.0).to(centres)
+    return descend(start, centres.shape[1] * unit_labels @ past.label_code, past.code_gram)
+
+
 def solve_new_codes(codes: torch.Tensor, outputs: list[torch.Tensor], similarity: torch.Tensor, weight: float) -> torch.Tensor:
-    """Discrete cyclic coordinate descent for the codes of the new items.
+    """Minimise :math:`|K S_{new} - U B_{new}^T|^2 + \\omega |B_{new} - U_{new}|^2` over the new items' codes.
 
-    Each bit in turn takes the sign that minimises the objective with all others fixed:
-
-    .. math:: b_k = \\mathrm{sign}(p_k - B'_k U_k'^T u_k), \\qquad P = K S_{new}^T U + \\omega U_{new}
-
-    summed over both modalities' U; primes leave bit k out.
+    Summed over both modalities' U; see `descend`, with
+    :math:`P = K S_{new}^T U + \\omega U_{new}` and :math:`G = U^T U`.
 
     Parameters
     ----------
     codes : (n_new, n_bits) in {-1, +1}, where to start
     outputs : one (m, n_bits) per modality, relaxed codes of the sample, new items first
     similarity : (m, n_new) label cosine of sample and new items
-    weight : omega, of :math:`|B_{new} - U_{new}|^2` beside :math:`|K S_{new} - U B_{new}^T|^2`
+    weight : omega
 
     Returns
     -------
     (n_new, n_bits) in {-1, +1}; the objective is never higher than at the start
     """
-    codes = codes.clone()
     n_new, n_bits = codes.shape
     pull = sum(n_bits * similarity.T @ u + weight * u[:n_new] for u in outputs)
-    gram = sum(u.T @ u for u in outputs)
+    return descend(codes, pull, sum(u.T @ u for u in outputs))
+
+
+def descend(codes: torch.Tensor, pull: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
+    """Discrete cyclic coordinate descent on :math:`\\mathrm{tr}(B G B^T) - 2\\,\\mathrm{tr}(P^T B)`.
+
+    Each bit in turn takes the sign that is best with all others fixed,
+    :math:`b_k = \\mathrm{sign}(p_k - B'_k g_k)`; the prime leaves bit k out.
+
+    Parameters
+    ----------
+    codes : (n, n_bits) in {-1, +1}, where to start
+    pull : P, (n, n_bits); gram : G, (n_bits, n_bits)
+    """
+    codes = codes.clone()
     weighed = codes @ gram  # kept up to date below, bit by bit, instead of being computed anew for each
     for _ in range(SWEEPS):
         before = codes.clone()
-        for k in range(n_bits):
+        for k in range(codes.shape[1]):
             others = weighed[:, k] - codes[:, k] * gram[k, k]
             change = torch.where(pull[:, k] >= others, 1.0, -1.0) - codes[:, k]
             if change.any():

@@ -62,7 +62,7 @@ class TowerLearner:
         n_bits: int = 64,
         *,
         epochs: int = 10,
-        batch_size: int = 128,
+        batch_size: int = 64,
         learning_rate: float = 1e-3,
         hidden: int = 512,
         seed: int = 0,

@@ -1,0 +1,43 @@
+"""What the README shows runs as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.S)
+
+
+def test_the_python_example_runs(capsys):
+    (example,) = blocks("python")
+    smaller = example.replace("n=800", "n=200").replace("epochs=30", "epochs=2")
+    assert smaller != example
+    exec(compile(smaller, "README.md", "exec"), {})
+    assert capsys.readouterr().out.count("image_to_text") == 3
+
+
+def test_the_two_commands_are_there_once():
+    lines = "".join(blocks("sh")).splitlines()
+    assert lines.count("python -m pip install -e . && dlchkit tour") == 1
+    assert lines.count('python -m pip install -e ".[test]" && python -m pytest') == 1
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))
+def test_links_lead_somewhere(link):
+    assert (README.parent / link).exists()
+
+
+def test_stated_options_exist(capsys):
+    from dlchkit.cli import main
+
+    known = ""
+    for command in ([], ["tour"], ["run"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        known += capsys.readouterr().out
+    stated = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", README.read_text(encoding="utf-8")))
+    assert stated and all(option in known for option in stated)
