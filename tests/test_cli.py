@@ -68,6 +68,15 @@ def test_the_tour_names_the_bad_row(tmp_path, capsys):
     assert "items.csv line 7: column 'text' is empty" in capsys.readouterr().err
 
 
+def test_a_parameter_file_is_checked_like_the_command_line(tmp_path, capsys):
+    (tmp_path / "p.yaml").write_text("query_fraction: 1e-3\n")
+    assert main(["run", "03_increments", "-f", str(tmp_path / "p.yaml"), "-o", str(tmp_path / "out")]) == 2
+    assert "no parameter 'query_fraction'" in capsys.readouterr().err
+    (tmp_path / "p.yaml").write_text("- n_bits\n")
+    assert main(["run", "03_increments", "-f", str(tmp_path / "p.yaml"), "-o", str(tmp_path / "out")]) == 2
+    assert "'name: value' lines" in capsys.readouterr().err
+
+
 def test_notebooks_and_cards_are_copied_once(tmp_path, capsys):
     assert main(["notebooks", str(tmp_path / "mine")]) == 0
     assert (tmp_path / "mine" / "00_tour.ipynb").is_file() and (tmp_path / "mine" / "datasets" / "scenes.md").is_file()

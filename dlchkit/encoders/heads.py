@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-
 DROPOUT = 0.3  # without it the image tower learns a few hundred pairs by heart
 
 

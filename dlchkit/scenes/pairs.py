@@ -8,8 +8,7 @@ import numpy as np
 from PIL import ImageDraw
 
 from .captions import write_caption
-from .drawing import (COLOURS, OVERSAMPLE, Pose, gradient, mix, paint, pick, positive_whole,
-                      shrink, tones)
+from .drawing import COLOURS, OVERSAMPLE, Pose, gradient, mix, paint, pick, positive_whole, shrink, tones
 from .shapes import LAND, SHAPES, SKY, WATER
 
 KINDS = (*SKY, *WATER, *LAND)
