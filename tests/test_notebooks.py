@@ -9,7 +9,7 @@ import pytest
 from dlchkit.batch import read_parameters, resource_folder
 
 NOTEBOOKS = sorted(resource_folder("notebooks").glob("*.ipynb"))
-MACHINE = re.compile(r"(/home/|/tmp/|/root/|/work/|[A-Z]:\\\\|\d\.\d+ ?s\b)")
+MACHINE = re.compile(r"(?<![\w.])/\w+/\w+|[A-Z]:\\|\d\.\d+ ?s\b")  # an absolute path or a time
 
 
 def tags(cell):
