@@ -78,7 +78,7 @@ def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path:
 
     Raises
     ------
-    dlchkit.batch.NotebookFailed
+    dlchkit.errors.NotebookFailed
     """
     earlier = plan.state
     for number, step in enumerate(plan.steps, 1):
@@ -125,8 +125,9 @@ def _check_settings(settings: dict, own: PairedDataset | None) -> None:
     """Refuse now what a notebook would refuse after minutes."""
     check_n_bits(settings["n_bits"])
     n_classes, stages = len(KINDS if own is None else own.class_names), settings["classes_per_stage"]
-    if sum(stages) != n_classes:
-        raise DataError(f"classes_per_stage {stages} adds up to {sum(stages)}; the data has {n_classes} classes, e.g. {stage_sizes(n_classes, min(3, n_classes))}")
+    if not all(type(count) is int and count > 0 for count in stages) or sum(stages) != n_classes:
+        example = stage_sizes(n_classes, min(3, n_classes))
+        raise DataError(f"classes_per_stage is {stages}; it must be whole numbers that add up to the data's {n_classes} classes, e.g. {example}")
     if settings["source"] not in ("", "scenes"):
         brings_features = own is not None and own.image_features is not None and settings["image_encoder"] in ("auto", "features")
         load_source(settings["source"], use="features" if brings_features else "images")

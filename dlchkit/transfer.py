@@ -117,7 +117,7 @@ def train_transfer(
         the paper, whose pairs are all labelled; None trains as the paper does
     terms : which of "source", "mmd" and "pair" are in the loss; () is the same network
         without any transfer
-    pair_weight : lambda; 0.001 in the paper. With unlabelled pairs 0.01 serves better
+    pair_weight : lambda; 0.001 in the paper. With unlabelled pairs 0.01 served better on our data
     epochs : an epoch is one pass over the labelled pairs, at least 10 batches
 
     Notes

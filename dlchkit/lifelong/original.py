@@ -30,8 +30,8 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
     Notes
     -----
     Differences from the released demo: all fits weigh 5, where the demo has 10 and 1 (on
-    little data its image tower then learns its own training outputs by heart; chosen on
-    database items alone); one code per item, sign(F + G + H), where the demo adds
+    little data its image tower then learns its own training outputs by heart; confirmed
+    on database items held out from training); one code per item, sign(F + G + H), where the demo adds
     sign(2F + H) and sign(2G + H) and so stores zeros where they disagree; the label tower
     sees unit label vectors; fits are means over a sample of `ANCHORS` stored items; Adam
     in place of SGD; a fixed number of epochs in place of the best on test queries.
