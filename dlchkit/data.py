@@ -55,6 +55,8 @@ class PairedDataset(_Rows):
     texts : str array (n,), or None
     image_features, text_features : float32 (n, d), features brought along, or None
     left_out : one line for each row that was unusable and skipped
+    split : str array (n,), "database", "query" or "validation", where the data set comes
+        with a split of its own, or None
     """
 
     ids: np.ndarray
@@ -66,6 +68,7 @@ class PairedDataset(_Rows):
     image_features: np.ndarray | None = None
     text_features: np.ndarray | None = None
     left_out: tuple = ()
+    split: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class PairedFeatures(_Rows):
     labels: np.ndarray
     class_names: tuple
     groups: np.ndarray
+    split: np.ndarray | None = None
 
     def __post_init__(self):
         super().__post_init__()

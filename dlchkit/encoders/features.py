@@ -74,6 +74,7 @@ def paired_features(data: PairedDataset, *, image_encoder: ImageEncoder | None, 
         labels=data.labels,
         class_names=data.class_names,
         groups=data.groups,
+        split=data.split,
     )
 
 

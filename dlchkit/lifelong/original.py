@@ -13,7 +13,7 @@ ANCHORS = 1024  # items whose stored outputs a batch is compared with: an unbias
 GUIDES = {"label": ("label", "image", "text"), "image": ("image", "label"), "text": ("text", "label")}  # tower: whose stored outputs it fits
 
 
-def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndarray:
+def train_original_stage(learner: TowerLearner, data: PairedFeatures, *, penalty=None) -> np.ndarray:
     """Train ``learner.towers`` on all of ``data`` and return its hash codes.
 
     With F, G, H the stored outputs of image, text and label tower and f, g, h those of a
@@ -22,6 +22,11 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
     - label: 5 fit(h; H) + 5 fit(h; F) + 5 fit(h; G) + quantization
     - image: 5 fit(f; F) + 5 fit(f; H) + quantization
     - text: 5 fit(g; G) + 5 fit(g; H) + quantization
+
+    Parameters
+    ----------
+    penalty : what a continual method adds to the loss of each batch: called with the
+        batch's rows (positions in ``data``) and its outputs by tower name, returns a scalar
 
     Returns
     -------
@@ -51,7 +56,8 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures) -> np.ndar
         similarity = unit[rows] @ unit[anchors].T
         out = {name: getattr(towers, name)(x[rows]) for name, x in inputs.items()}
         fits = [cosine_fit(out[name], stored[other][anchors], similarity) for name, others in GUIDES.items() for other in others]
-        (FIT_WEIGHT * sum(fits) + sum(quantization(u, codes[rows]) for u in out.values())).backward()
+        loss = FIT_WEIGHT * sum(fits) + sum(quantization(u, codes[rows]) for u in out.values())
+        (loss if penalty is None else loss + penalty(rows, out)).backward()
         for name, u in out.items():
             stored[name][rows] = u.detach()
     return binarize(sum(_outputs(towers, inputs).values()).cpu().numpy())
