@@ -1,0 +1,98 @@
+"""Instance retrieval: where the one true partner of a query ranks."""
+
+import numpy as np
+
+from dlchkit.codes import pack_codes
+from dlchkit.errors import DataError
+from dlchkit.metrics.histograms import PAIRS, as_columns, check_codes, check_k, differing_bits
+from dlchkit.metrics.retrieval import mean_of_defined
+
+
+def instance_ranks(query_codes, database_codes, partners):
+    """Expected rank of each query's true partner, over all orders inside ties; 1 is best.
+
+    .. math:: rank = N + (n_d + 1) / 2
+
+    with N database items nearer than the partner and n_d at its distance, itself included.
+
+    Parameters
+    ----------
+    query_codes, database_codes : int8 arrays (n, n_bits), (m, n_bits) in {-1, +1}
+    partners : int array (n,), the database row of each query's partner;
+        ``np.arange(n)`` where both are stored in one order
+
+    Returns
+    -------
+    float64 array (n,), values in [1, m]
+
+    Raises
+    ------
+    DataError
+        if there is not one partner for each query, or it is no row of the database
+
+    Examples
+    --------
+    The partner shares the nearest distance with one other item: rank 1 or 2.
+
+    >>> one = np.ones((1, 8), np.int8)
+    >>> instance_ranks(one, np.vstack([one, -one, one]), np.array([2]))
+    array([1.5])
+    """
+    nearer, tied = _nearer_and_tied(query_codes, database_codes, partners)
+    return nearer + (tied + 1) / 2
+
+
+def mean_rank(query_codes, database_codes, partners):
+    """Mean over queries of `instance_ranks`: the exact expectation. Lower is better, 1 is best."""
+    return mean_of_defined(instance_ranks(query_codes, database_codes, partners))
+
+
+def median_rank(query_codes, database_codes, partners):
+    """Median over queries of `instance_ranks`, that is of expected ranks. Lower is better, 1 is best."""
+    ranks = instance_ranks(query_codes, database_codes, partners)
+    return float(np.median(ranks)) if len(ranks) else mean_of_defined(ranks)
+
+
+def instance_recall_at_k(query_codes, database_codes, partners, *, k):
+    """R@k: mean probability that the true partner is among the first k, over all orders inside ties.
+
+    .. math:: P(rank \\le k) = \\min(1, \\max(0, (k - N) / n_d))
+
+    Returns
+    -------
+    float in [0, 1], higher is better
+
+    Examples
+    --------
+    >>> one = np.ones((1, 8), np.int8)
+    >>> instance_recall_at_k(one, np.vstack([one, -one, one]), np.array([2]), k=1)
+    0.5
+    """
+    check_k(k, "R@k")
+    nearer, tied = _nearer_and_tied(query_codes, database_codes, partners)
+    return mean_of_defined(np.clip((k - nearer) / tied, 0, 1))
+
+
+def _nearer_and_tied(query_codes, database_codes, partners):
+    check_codes(query_codes, database_codes)
+    partners = _checked_partners(partners, len(query_codes), len(database_codes))
+    query, database = as_columns(pack_codes(query_codes)), as_columns(pack_codes(database_codes))
+    counts = np.empty((2, len(partners)), dtype=np.int64)
+    n_rows = max(1, PAIRS // len(database_codes))
+    for start in range(0, len(partners), n_rows):
+        rows = slice(start, start + n_rows)
+        distance = differing_bits(query[:, rows], database, np.min_scalar_type(query_codes.shape[1]))
+        own = np.take_along_axis(distance, partners[rows, None], axis=1)
+        counts[0, rows] = np.count_nonzero(distance < own, axis=1)
+        counts[1, rows] = np.count_nonzero(distance == own, axis=1)
+    return counts
+
+
+def _checked_partners(partners, n_queries, n_items):
+    partners = np.asarray(partners)
+    if partners.shape != (n_queries,) or (partners.dtype.kind not in "iu" and n_queries):
+        raise DataError(f"partners are {partners.dtype} of shape {partners.shape}; they must be {n_queries} whole numbers, one for each query")
+    outside = np.flatnonzero((partners < 0) | (partners >= n_items))
+    if len(outside):
+        raise DataError(f"the partner of query {outside[0]} is row {partners[outside[0]]}; the database has rows 0 to {n_items - 1}")
+    return partners.astype(np.intp)
