@@ -57,8 +57,8 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
     """
     codes = np.asarray(codes)
     check_n_bits(codes.shape[1])
-    if not np.isin(codes, (-1, 1)).all():
-        raise DataError(f"codes hold the value {codes[~np.isin(codes, (-1, 1))][0]}; only -1 and +1 are hash codes, see binarize")
+    if not (np.abs(codes) == 1).all():
+        raise DataError(f"codes hold the value {codes[np.abs(codes) != 1][0]}; only -1 and +1 are hash codes, see binarize")
     return np.packbits(codes > 0, axis=1)
 
 

@@ -14,6 +14,11 @@ def data_home() -> Path:
     return Path(os.environ.get("DLCHKIT_DATA") or platformdirs.user_cache_dir("dlchkit"))
 
 
+def datasets_home() -> Path:
+    """The folder that data sets are looked up in by name: ``$DLCHKIT_DATASETS``, else ``data_home()/"datasets"``."""
+    return Path(os.environ.get("DLCHKIT_DATASETS") or data_home() / "datasets")
+
+
 @contextmanager
 def atomic_path(path: Path):
     """Yield a temporary path beside ``path`` that takes its name only if the block ends well.

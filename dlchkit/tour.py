@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlchkit.batch import check_parameters, notebook_path, read_parameters, run_digest, run_notebook
-from dlchkit.catalog import load, load_source
+from dlchkit.catalog import load, load_source, locate
 from dlchkit.codes import check_n_bits
-from dlchkit.data import PairedDataset, stage_sizes
+from dlchkit.data import PairedDataset
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
 from dlchkit.scenes import KINDS
 from dlchkit.storage import atomic_path, digest
+from dlchkit.streams import stage_sizes
 
 NOTEBOOKS = ("00_tour", "01_pretrain", "02_transfer", "03_increments", "04_forgetting", "05_report")
 DONE = "done.txt"
@@ -48,7 +49,7 @@ def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters:
     own = None if data == "scenes" else load(data, **columns)
     given = {"data": data, **columns}
     if own is not None:
-        given |= {"data": str(Path(data).resolve()), **_fitting(own)}
+        given |= {"data": str(locate(data)), **_fitting(own)}
         source = source if source is not None else _usual_source(own)
     if source is not None:
         given["source"] = source if source in ("", "scenes") else str(Path(source).resolve())
@@ -62,8 +63,8 @@ def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters:
         Step(notebook_path(name), (folder / name).resolve(), {key: value for key, value in given.items() if key in known[name]})
         for name in NOTEBOOKS
     )
-    folders = (settings[name] for name in ("data", "source") if settings[name] not in ("", "scenes"))
-    return TourPlan(steps, own.left_out if own is not None else (), digest(*map(_state_of, folders)))
+    places = (settings[name] for name in ("data", "source") if settings[name] not in ("", "scenes"))
+    return TourPlan(steps, own.left_out if own is not None else (), digest(*map(_state_of, places)))
 
 
 def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path:
@@ -96,9 +97,10 @@ def run_tour(plan: TourPlan, *, say, progress: bool = False) -> Path:
     return plan.steps[-1].folder / "report.html"
 
 
-def _state_of(folder: str) -> str:
-    """What lies in a data folder, so that mended data is not taken for done."""
-    entries = sorted(Path(folder).iterdir())
+def _state_of(place: str) -> str:
+    """What lies in a data folder, or a data file, so that mended data is not taken for done."""
+    path = Path(place)
+    entries = sorted(path.iterdir()) if path.is_dir() else [path]
     return digest(*(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in entries))
 
 

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from dlchkit.catalog import load, load_source
-from dlchkit.folder import image_problem, load_folder, load_source_folder
+from dlchkit.loaders.checks import image_problem
+from dlchkit.loaders.items import load_items
+from dlchkit.loaders.source import load_source_folder
 
 TEXTS = ["a red shirt", "a blue shirt", "a red shoe", "a blue shoe", "one more shoe"]
 KINDS = ["shirt", "shirt", "shoe", "shoe", "shoe"]
@@ -54,7 +56,7 @@ def changed(values, row, value):
 
 
 def test_one_label_per_item(shop, tmp_path):
-    data = load_folder(shop())
+    data = load_items(shop())
     assert data.ids.tolist() == ["sku0", "sku1", "sku2", "sku3", "sku4"] == data.groups.tolist()
     assert data.class_names == ("shirt", "shoe")
     assert data.labels.dtype == bool and data.labels.argmax(1).tolist() == [0, 0, 1, 1, 1]
@@ -69,28 +71,33 @@ def test_the_door_takes_a_folder_as_a_string(shop):
 
 def test_several_columns_name_their_classes_by_column(shop):
     folder = shop(label=None, kind=KINDS, colour=["red", "blue", "red", "blue", ""])
-    data = load_folder(folder, labels="kind, colour")
+    data = load_items(folder, labels="kind, colour")
     assert data.class_names == ("colour=blue", "colour=red", "kind=shirt", "kind=shoe")
     assert data.labels.astype(int).tolist() == [[0, 1, 1, 0], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1]]
 
 
 def test_a_cell_may_hold_several_labels(shop):
-    data = load_folder(shop(label=["a|b", " b | a ", "b", "a||b", "b|"]))
+    data = load_items(shop(label=["a|b", " b | a ", "b", "a||b", "b|"]))
     assert data.class_names == ("a", "b")
     assert data.labels.astype(int).tolist() == [[1, 1], [1, 1], [0, 1], [1, 1], [0, 1]]
 
 
 def test_a_group_column_and_columns_of_other_names(shop):
     folder = shop(id=None, text=None, label=None, sku=list("vwxyz"), caption=TEXTS, kind=KINDS, maker=list("AABBB"))
-    data = load_folder(folder, id="sku", text="caption", labels="kind", group="maker")
+    data = load_items(folder, id="sku", text="caption", labels="kind", group="maker")
     assert data.groups.tolist() == list("AABBB") and data.ids.tolist() == list("vwxyz")
     assert data.texts.tolist() == TEXTS
+
+
+def test_a_row_without_a_group_is_a_group_of_its_own(shop):
+    data = load_items(shop(maker=["A", "", "A ", " ", "B"]), group="maker")
+    assert data.groups[0] == data.groups[2] and len(set(data.groups)) == 4
 
 
 def test_features_may_stand_for_pictures_and_ids_for_themselves(shop, tmp_path):
     np.save(tmp_path / "image_features.npy", np.arange(10).reshape(5, 2))
     np.save(tmp_path / "text_features.npy", np.ones((5, 3)))
-    data = load_folder(shop(image=None, id=None))
+    data = load_items(shop(image=None, id=None))
     assert data.images is None and data.ids.tolist() == list("01234")
     assert data.image_features.dtype == np.float32 and data.image_features.tolist()[4] == [8, 9]
     assert data.text_features.shape == (5, 3)
@@ -100,13 +107,13 @@ def test_a_byte_order_mark_quotes_and_line_breaks_are_read(shop):
     folder = shop(text=["with, comma", 'with "quotes"', "over\ntwo lines", "größe ☀", "plain"])
     raw = (folder / "items.csv").read_bytes()
     (folder / "items.csv").write_bytes(b"\xef\xbb\xbf" + raw)
-    data = load_folder(folder)
+    data = load_items(folder)
     assert data.ids[0] == "sku0"
     assert data.texts.tolist() == ["with, comma", 'with "quotes"', "over\ntwo lines", "größe ☀", "plain"]
 
 
 def test_small_classes_go_with_the_rows_they_leave_bare(shop):
-    data = load_folder(shop(label=["shirt", "shirt|rare", "rare2", "shoe", "shoe"]), min_class_size=2)
+    data = load(shop(label=["shirt", "shirt|rare", "rare2", "shoe", "shoe"]), min_class_size=2)
     assert data.class_names == ("shirt", "shoe")
     assert data.ids.tolist() == ["sku0", "sku1", "sku3", "sku4"]
     assert data.labels.argmax(1).tolist() == [0, 0, 1, 1]
@@ -129,7 +136,7 @@ def test_small_classes_go_with_the_rows_they_leave_bare(shop):
 def test_a_missing_column_is_named_with_the_nearest(shop, refused, columns, options, hint):
     folder = shop(**columns)
     with refused(str(folder / "items.csv"), hint):
-        load_folder(folder, **options)
+        load_items(folder, **options)
 
 
 def test_no_folder_and_no_csv(tmp_path, refused):
@@ -138,7 +145,9 @@ def test_no_folder_and_no_csv(tmp_path, refused):
     with refused("nowhere", "neither a folder"):
         load_source(str(tmp_path / "nowhere"))
     with refused("items.csv does not exist", "one row per item"):
-        load_folder(tmp_path)
+        load_items(tmp_path)
+    with refused(str(tmp_path), "none of what the kit reads", "items.csv"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +163,7 @@ def test_no_folder_and_no_csv(tmp_path, refused):
 def test_a_csv_that_cannot_be_read_is_refused(tmp_path, refused, content, said):
     (tmp_path / "items.csv").write_bytes(content)
     with refused(str(tmp_path / "items.csv"), said):
-        load_folder(tmp_path)
+        load_items(tmp_path)
 
 
 # --- bad rows ---
@@ -176,6 +185,7 @@ BAD_ROWS = {
     "image not named": ({"image": changed(["pictures/0.png"] * 5, 2, "")}, "is not named"),
     "image absent": ({"image": changed(["pictures/0.png"] * 5, 2, "pictures/none.png")}, "pictures/none.png does not exist"),
     "image a folder": ({"image": changed(["pictures/0.png"] * 5, 2, "pictures")}, "pictures is not a readable picture"),
+    "image outside": ({"image": changed(["pictures/0.png"] * 5, 2, "../elsewhere.png")}, "../elsewhere.png lies outside the folder"),
     "id twice": ({"id": ["a", "b", "a", "d", "e"]}, "id 'a' occurs twice"),
     "id empty": ({"id": ["a", "b", " ", "d", "e"]}, "id is empty"),
 }
@@ -185,8 +195,8 @@ BAD_ROWS = {
 def test_a_bad_row_is_refused_with_its_line_or_left_out(shop, refused, columns, said):
     folder = shop(**columns)
     with refused(f"{folder / 'items.csv'} line 4: ", said, "mend the row", "--skip-bad-rows"):
-        load_folder(folder)
-    data = load_folder(folder, skip_bad_rows=True)
+        load_items(folder)
+    data = load_items(folder, skip_bad_rows=True)
     assert data.texts.tolist() == [TEXTS[i] for i in (0, 1, 3, 4)]
     (left_out,) = data.left_out
     assert "line 4: " in left_out and said in left_out
@@ -198,25 +208,36 @@ def test_a_damaged_picture_is_refused_with_its_line_or_left_out(shop, refused, r
     name = ["pictures/2.png", "pictures/3.jpg"][row - 2]
     damage(folder / name)
     with refused(f"line {row + 2}: image file {name} is "):
-        load_folder(folder)
-    assert load_folder(folder, skip_bad_rows=True).ids.tolist() == [f"sku{i}" for i in range(5) if i != row]
+        load_items(folder)
+    assert load_items(folder, skip_bad_rows=True).ids.tolist() == [f"sku{i}" for i in range(5) if i != row]
+
+
+@pytest.mark.parametrize("as_link", [False, True])
+def test_a_picture_outside_the_folder_is_not_read(shop, refused, tmp_path, tmp_path_factory, as_link):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "secret.png"
+    write_picture(elsewhere)
+    if as_link:
+        (tmp_path / "pictures" / "link.png").symlink_to(elsewhere)
+    name = "pictures/link.png" if as_link else str(elsewhere)
+    with refused("line 4: ", name, "outside the folder"):
+        load_items(shop(image=changed(["pictures/0.png"] * 5, 2, name)))
 
 
 def test_line_numbers_follow_the_file_not_the_rows(shop, refused):
     with refused("line 6: column 'text' is empty"):  # the row before spans two lines
-        load_folder(shop(text=["one", "two", "over\ntwo lines", "", "five"]))
+        load_items(shop(text=["one", "two", "over\ntwo lines", "", "five"]))
 
 
 def test_several_bad_rows_are_counted(shop, refused):
     with refused("line 2: ", "(and 2 more rows)"):
-        load_folder(shop(text=["", "", "fine", "", "fine"]))
+        load_items(shop(text=["", "", "fine", "", "fine"]))
 
 
 def test_rows_left_out_are_left_out_of_the_features_too(shop, tmp_path):
     features = np.arange(10.0).reshape(5, 2)
     features[1, 0] = np.nan
     np.save(tmp_path / "image_features.npy", features)
-    data = load_folder(shop(text=changed(TEXTS, 3, ""), label=["a|b"] * 5), skip_bad_rows=True)
+    data = load_items(shop(text=changed(TEXTS, 3, ""), label=["a|b"] * 5), skip_bad_rows=True)
     assert data.ids.tolist() == ["sku0", "sku2", "sku4"]
     assert data.image_features.tolist() == [[0, 1], [4, 5], [8, 9]]
     assert [line.split(" line ")[1].split(":")[0] for line in data.left_out] == ["3", "5"]
@@ -224,16 +245,16 @@ def test_rows_left_out_are_left_out_of_the_features_too(shop, tmp_path):
 
 def test_no_usable_row_at_all_is_refused(shop, refused):
     with refused("no usable row", "line 2: column 'text' is empty"):
-        load_folder(shop(text=[""] * 5), skip_bad_rows=True)
+        load_items(shop(text=[""] * 5), skip_bad_rows=True)
 
 
 def test_too_few_classes_or_rows_are_refused(shop, refused):
     with refused("class 'hat'", "one row", "min_class_size"):
-        load_folder(shop(label=changed(KINDS, 4, "hat")))
+        load(shop(label=changed(KINDS, 4, "hat")))
     with refused("1 classes", "two are needed"):
-        load_folder(shop(label=["shoe"] * 5))
+        load(shop(label=["shoe"] * 5))
     with refused("0 classes with 9 rows or more", "lower min_class_size"):
-        load_folder(shop(), min_class_size=9)
+        load(shop(), min_class_size=9)
 
 
 # --- bad features ---
@@ -253,7 +274,7 @@ def test_features_that_do_not_fit_are_refused(shop, refused, features, said, sid
     folder = shop()
     np.save(folder / f"{side}_features.npy", features)
     with refused(str(folder / f"{side}_features.npy"), said):
-        load_folder(folder)
+        load_items(folder)
 
 
 def test_a_row_of_features_with_nan_is_refused_with_its_line(shop, refused):
@@ -261,7 +282,7 @@ def test_a_row_of_features_with_nan_is_refused_with_its_line(shop, refused):
     for bad in (np.nan, np.inf):
         np.save(folder / "text_features.npy", np.array([[1.0], [2.0], [bad], [4.0], [5.0]]))
         with refused("line 4: text_features.npy holds NaN or infinity in row 2"):
-            load_folder(folder)
+            load_items(folder)
 
 
 def no_array(path):
@@ -287,7 +308,7 @@ def test_a_features_file_that_is_no_array_is_refused(shop, refused, write):
     folder = shop()
     write(folder / "image_features.npy")
     with refused(str(folder / "image_features.npy"), "not a readable .npy array of numbers"):
-        load_folder(folder)
+        load_items(folder)
 
 
 # --- the source domain ---

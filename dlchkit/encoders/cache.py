@@ -6,6 +6,8 @@ import numpy as np
 
 from dlchkit.storage import atomic_path, data_home, digest
 
+BLOCK = 64  # pictures read at once: those of a large file never stand in memory together
+
 
 def cached_features(encoder, items: np.ndarray, *, folder: Path | None = None) -> np.ndarray:
     """Encode ``items``, or read what the same encoder once made of the same content.
@@ -33,7 +35,8 @@ def cached_features(encoder, items: np.ndarray, *, folder: Path | None = None) -
 def content_digest(items: np.ndarray) -> str:
     """SHA-256 of what the items are: pixels, texts, or the bytes of the files they name."""
     if items.dtype == np.uint8:
-        return digest(str(items.shape), np.ascontiguousarray(items).tobytes())
+        blocks = (np.ascontiguousarray(items[start : start + BLOCK]).tobytes() for start in range(0, len(items), BLOCK))
+        return digest(str(items.shape), *blocks)
     names = items.tolist()
     is_file = bool(names) and Path(names[0]).is_absolute() and Path(names[0]).is_file()
     return digest(*(digest(Path(name).read_bytes()) for name in names)) if is_file else digest(*names)

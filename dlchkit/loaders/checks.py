@@ -1,0 +1,149 @@
+"""What every loader asks of its rows, said in one line where they fail."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dlchkit.data import PairedDataset
+from dlchkit.errors import DataError
+
+
+def assemble(
+    *,
+    ids,
+    labels: np.ndarray,
+    class_names: tuple,
+    problems: dict[int, str],
+    row_name: Callable[[int], str],
+    skip_bad_rows: bool,
+    groups=None,
+    left_out: tuple = (),
+    **fields,
+) -> PairedDataset:
+    """Put rows together; rows without a label are left out and listed, unusable rows refused.
+
+    Parameters
+    ----------
+    ids : n unique names
+    labels : bool (n, n_classes)
+    problems : row position -> what makes it unusable
+    row_name : row position -> file and line, for messages
+    skip_bad_rows : leave unusable rows out and list them in ``left_out``
+    groups : n names; None makes every row a group of its own
+    left_out : lines to begin the list with
+    **fields : further fields of `PairedDataset` with n rows each, or None
+    """
+    problems = dict.fromkeys(np.flatnonzero(~labels.any(1)).tolist()) | problems  # None: no fault, its authors gave this item no label
+    said = {i: f"{row_name(i)}: {problem}" for i, problem in problems.items() if problem}
+    if said and not skip_bad_rows:
+        more = f" (and {len(said) - 1} more rows)" if len(said) > 1 else ""
+        raise DataError(f"{said[min(said)]}{more}; mend the row, or leave such rows out with --skip-bad-rows (in Python: skip_bad_rows=True)")
+    kept = np.array([i for i in range(len(ids)) if i not in problems], dtype=np.int64)
+    lines = [said.get(i, f"{row_name(i)}: {ids[i]} has no label") for i in sorted(problems)]
+    if len(kept) == 0:
+        raise DataError(f"there is no usable row: {lines[0] if lines else row_name(0)}")
+    names = np.asarray(ids, dtype=np.str_)[kept]
+    return PairedDataset(
+        ids=names,
+        labels=labels[kept],
+        class_names=tuple(class_names),
+        groups=names if groups is None else np.asarray(groups, dtype=np.str_)[kept],
+        left_out=(*left_out, *lines),
+        **{name: values if values is None else values[kept] for name, values in fields.items()},
+    )
+
+
+def without_small_classes(data: PairedDataset, min_class_size: int, place: Path) -> PairedDataset:
+    """Leave out classes with fewer rows, and the rows that then have no label."""
+    size = data.labels.sum(0)
+    kept = np.flatnonzero(size >= min_class_size)
+    lonely = next((c for c in kept if size[c] < 2), None)
+    if lonely is not None:
+        count = "one row" if size[lonely] else "no row"
+        raise DataError(
+            f"class {data.class_names[lonely]!r} in {place} has {count}; a class needs two at least: add rows, or set min_class_size to 2 to leave it out"
+        )
+    if len(kept) < 2:
+        raise DataError(f"{place} has {len(kept)} classes with {min_class_size} rows or more; two are needed: lower min_class_size")
+    if len(kept) == len(size):
+        return data
+    data = data[data.labels[:, kept].any(1)]
+    return replace(data, labels=data.labels[:, kept], class_names=tuple(data.class_names[c] for c in kept))
+
+
+def binary_labels(values: np.ndarray, place: str) -> np.ndarray:
+    """bool (n, n_classes) of a matrix that holds 0 and 1 and nothing else."""
+    wrong = ~np.isin(values, (0, 1))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"{place} holds {values[row, column]} in row {row}, column {column}; labels are 0 or 1")
+    return values.astype(bool)
+
+
+def not_finite(**features: np.ndarray | None) -> dict[int, str]:
+    """Row position -> which of the named features holds NaN or infinity there."""
+    problems = {}
+    for name, values in features.items():
+        if values is not None:
+            for i in np.flatnonzero(~np.isfinite(values).all(1)):
+                problems.setdefault(int(i), f"{name} holds NaN or infinity in row {i}")
+    return problems
+
+
+def named_classes(folder: Path, n_classes: int) -> tuple:
+    """The names in ``folder/classes.txt``, one line per label column; without that file "class 0", "class 1", ..."""
+    path = folder / "classes.txt"
+    if not path.is_file():
+        return tuple(f"class {c}" for c in range(n_classes))
+    names = tuple(line.strip() for line in read_lines(path))
+    if len(names) != n_classes or len(set(names)) != n_classes or "" in names:
+        raise DataError(f"{path} has {len(names)} lines; it needs one different name for each of the {n_classes} label columns")
+    return names
+
+
+def choose_caption(captions: list[str], caption: int | str) -> str:
+    """One text of several: the one at position ``caption`` from 0, or "all" joined by spaces; "" where there is none."""
+    if caption == "all":
+        return " ".join(text.strip() for text in captions).strip()
+    if type(caption) is not int or caption < 0:
+        raise DataError(f"caption is {caption!r}; it is a position from 0, or 'all'")
+    return captions[caption].strip() if caption < len(captions) else ""
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, with every ``..`` and link followed, lies in a folder."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
+        return False
+
+
+def image_problem(path: Path) -> str | None:
+    """Say what is wrong with an image file, or None; reads headers and checksums, not pixels."""
+    try:
+        with Image.open(path) as picture:
+            kind = picture.format
+            picture.verify()
+        if kind == "JPEG":
+            with open(path, "rb") as file:
+                file.seek(max(0, path.stat().st_size - 4096))
+                if b"\xff\xd9" not in file.read():
+                    return "is cut short: its last bytes are missing"
+    except FileNotFoundError:
+        return "does not exist"
+    except Exception as error:  # Pillow raises many kinds for broken files
+        return f"is not a readable picture ({type(error).__name__})"
+    return None
