@@ -134,106 +134,8 @@ class Stage:
     query: PairedFeatures
 
 
-def retrieval_split(groups: np.ndarray, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows into queries and database so that no group stands on both sides.
-
-    Parameters
-    ----------
-    groups : array (n,) of group names
-    query_fraction : share of the groups that become queries, in (0, 1)
-
-    Returns
-    -------
-    query_rows, database_rows : int64 arrays, sorted, disjoint, together all rows
-    """
-    if not 0 < query_fraction < 1:
-        raise DataError(f"query_fraction is {query_fraction}; it must lie between 0 and 1, e.g. 0.15")
-    names, group = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        raise DataError(f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); a split by group needs at least two")
-    chosen = np.random.default_rng(seed).permutation(len(names))[: min(len(names) - 1, max(1, round(query_fraction * len(names))))]
-    is_query = np.isin(group, chosen)
-    return np.flatnonzero(is_query), np.flatnonzero(~is_query)
-
-
-def stage_sizes(n_classes: int, n_stages: int) -> list[int]:
-    """Classes per stage: about 40% in the first, the rest in equal increments.
-
-    Examples
-    --------
-    >>> stage_sizes(26, 5), stage_sizes(13, 3), stage_sizes(10, 3)
-    ([10, 4, 4, 4, 4], [5, 4, 4], [4, 3, 3])
-    """
-    if not 1 <= n_stages <= n_classes:
-        raise DataError(f"{n_classes} classes cannot fill {n_stages} stages; ask for 1 to {n_classes} stages, or lower the smallest class size")
-    if n_stages == 1:
-        return [n_classes]
-    increment = max(1, round(0.6 * n_classes / (n_stages - 1)))
-    increment = min(increment, (n_classes - 1) // (n_stages - 1))
-    return [n_classes - increment * (n_stages - 1)] + [increment] * (n_stages - 1)
-
-
-def class_incremental_stream(
-    data: PairedFeatures,
-    *,
-    classes_per_stage: list[int],
-    query_fraction: float = 0.15,
-    class_order: np.ndarray | None = None,
-    seed: int = 0,
-) -> tuple[Stage, ...]:
-    """Let classes arrive stage by stage; an item arrives with the last of its labels.
-
-    Parameters
-    ----------
-    data : PairedFeatures
-    classes_per_stage : how many classes arrive in each stage; they must add up to n_classes
-    class_order : permutation of the class positions; None draws one from ``seed``
-    seed : fixes the split by group and the class order
-
-    Returns
-    -------
-    tuple of `Stage`; the databases and queries of all stages partition the data
-
-    Notes
-    -----
-    The rule "an item with any new label is incremental" is that of the DLCH and DICH
-    protocols. It keeps label vectors whole: no stage shows a label whose class has not come.
-    """
-    n_classes = len(data.class_names)
-    if sum(classes_per_stage) != n_classes or min(classes_per_stage) < 1:
-        raise DataError(
-            f"classes_per_stage {list(classes_per_stage)} adds up to {sum(classes_per_stage)}; "
-            f"the data has {n_classes} classes, and every stage needs one at least"
-        )
-    order = np.random.default_rng(seed).permutation(n_classes) if class_order is None else np.asarray(class_order)
-    if not np.array_equal(np.sort(order), np.arange(n_classes)):
-        raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
-    stage_of_class = np.empty(n_classes, dtype=int)
-    stage_of_class[order] = np.repeat(np.arange(len(classes_per_stage)), classes_per_stage)
-    arrival = np.where(data.labels, stage_of_class, -1).max(1)
-    query_rows, database_rows = retrieval_split(data.groups, query_fraction=query_fraction, seed=seed)
-    bounds = np.cumsum([0, *classes_per_stage])
-    return tuple(
-        Stage(
-            index=i,
-            new_classes=order[bounds[i] : bounds[i + 1]],
-            seen_classes=order[: bounds[i + 1]],
-            database=_arriving(data, database_rows, arrival, i, "database"),
-            query=_arriving(data, query_rows, arrival, i, "query"),
-        )
-        for i in range(len(classes_per_stage))
-    )
-
-
-def _arriving(data, rows, arrival, stage, side):
-    chosen = rows[arrival[rows] == stage]
-    if len(chosen) == 0:
-        raise DataError(f"stage {stage} has no {side} item: its classes are too small for this split; use fewer stages or larger classes")
-    return data[chosen]
-
-
 def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, seed: int = 0) -> np.ndarray:
-    """Choose the rows whose labels may be seen: up to ``per_class`` for each class.
+    """Choose the rows whose labels may be seen: ``per_class`` for each class, or all of a smaller class.
 
     Parameters
     ----------
@@ -244,8 +146,29 @@ def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, see
     Returns
     -------
     int64 positions, sorted, without repetition
+
+    Notes
+    -----
+    The rarest class chooses first, each takes at random among the rows that overfill the
+    fewest classes. So a class gets more than ``per_class`` only where another could not be
+    filled otherwise; with one label per item, never.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 0], [1, 1], [1, 0], [0, 1]], dtype=bool)
+    >>> labels[choose_labelled(labels, np.arange(4), per_class=2)].sum(0)
+    array([2, 2])
     """
     if per_class < 1:
         raise DataError(f"per_class is {per_class}; at least 1 labelled item per class is needed")
     order = np.random.default_rng(seed).permutation(rows)
-    return np.unique(np.concatenate([order[labels[order, c]][:per_class] for c in range(labels.shape[1])]))
+    own = labels[order]
+    available = own.sum(0)
+    found, chosen = np.zeros_like(available), np.zeros(len(order), dtype=bool)
+    for c in np.argsort(available, kind="stable"):
+        while found[c] < min(per_class, available[c]):
+            left = np.flatnonzero(own[:, c] & ~chosen)
+            best = left[(own[left] & (found >= per_class)).sum(1).argmin()]
+            chosen[best] = True
+            found += own[best]
+    return np.sort(order[chosen])

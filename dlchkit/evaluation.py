@@ -5,21 +5,14 @@ import time
 import numpy as np
 
 from dlchkit.data import PairedFeatures, Stage
+from dlchkit.errors import DataError
 from dlchkit.lifelong.learner import Learner
-from dlchkit.metrics import (
-    backward_transfer,
-    final_performance,
-    forgetting_from_best,
-    forgetting_from_first,
-    forgetting_from_joint,
-    mean_average_precision,
-    mean_of_defined,
-    ranked_average_precision,
-    time_reduction,
-)
+from dlchkit.metrics import mean_average_precision, mean_of_defined, ranked_average_precision
 from dlchkit.records import DIRECTIONS, MethodRecord
 from dlchkit.similarity import shares_label
 from dlchkit.transfer import HybridTransferNetwork
+
+DATABASE_CODES = ("learned", "encoded", "reencoded")
 
 
 def evaluate(learner: Learner, stages: tuple[Stage, ...], *, k: int | None = None) -> dict[str, list[float]]:
@@ -37,26 +30,121 @@ def evaluate(learner: Learner, stages: tuple[Stage, ...], *, k: int | None = Non
     }
 
 
-def run_stream(learner: Learner, stream: tuple[Stage, ...], *, on_stage=None) -> MethodRecord:
+def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None) -> MethodRecord:
     """Let a learner observe a whole stream; fill R, training seconds and the proof on old codes.
 
     Parameters
     ----------
+    databases : kinds of database codes to score against, the first of them in R: "learned"
+        (the learner's bank), "encoded" (by the encoders when an item arrived, kept since:
+        nothing is known of its labels) and "reencoded" (all items by today's encoders)
     on_stage : called after each stage with (stage index, number of stages, training seconds)
     """
-    R = {direction: np.full((len(stream), len(stream)), np.nan) for direction in DIRECTIONS}
-    seconds, unchanged, digests = [], [], []
+    _check_kinds(databases)
+    shape = (len(stream), len(stream))
+    R = {kind: {direction: np.full(shape, np.nan) for direction in DIRECTIONS} for kind in databases}
+    unseen, chance = ({direction: np.full(len(stream), np.nan) for direction in DIRECTIONS} for _ in range(2))
+    seconds, unchanged, digests, kept = [], [], [], []
     for stage in stream:
+        if stage.index > 0:
+            for direction, score in evaluate_encoded(learner, stage.query, stage.database).items():
+                unseen[direction][stage.index] = score
+                chance[direction][stage.index] = _random_ranking(stage.query, stage.database)
         start = time.perf_counter()
         learner.observe(stage)
         seconds.append(time.perf_counter() - start)
         unchanged.append(learner.bank.digests()[: len(digests)] == digests)
         digests = learner.bank.digests()
-        for direction, row in evaluate(learner, stream[: stage.index + 1]).items():
-            R[direction][stage.index, : stage.index + 1] = row
+        seen = stream[: stage.index + 1]
+        kept.append(_encode(learner, stage.database))
+        for kind in databases:
+            rows = evaluate(learner, seen) if kind == "learned" else _evaluate_kept(learner, seen, kept if kind == "encoded" else None)
+            for direction, row in rows.items():
+                R[kind][direction][stage.index, : len(seen)] = row
         if on_stage is not None:
             on_stage(stage.index, len(stream), seconds[-1])
-    return MethodRecord(R=R, seconds=seconds, old_codes_unchanged=unchanged)
+    first, *others = databases
+    return MethodRecord(
+        R=R[first],
+        seconds=seconds,
+        old_codes_unchanged=unchanged,
+        database_codes=first,
+        other_R={kind: R[kind] for kind in others},
+        unseen=unseen,
+        chance=chance,
+    )
+
+
+def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",)) -> MethodRecord:
+    """Let a single-stage method learn everything at once; only the last row of R is defined.
+
+    Parameters
+    ----------
+    databases : see `run_stream`; "encoded" and "reencoded" are then the same
+    """
+    _check_kinds(databases)
+    last = stream[-1]
+    everything = stream[0].database.concatenate(*(stage.database for stage in stream[1:]))
+    start = time.perf_counter()
+    learner.observe(Stage(index=0, new_classes=last.seen_classes, seen_classes=last.seen_classes, database=everything, query=last.query))
+    seconds = [np.nan] * (len(stream) - 1) + [time.perf_counter() - start]
+    R = {}
+    for kind in databases:
+        rows = evaluate(learner, stream) if kind == "learned" else _evaluate_kept(learner, stream, None)
+        R[kind] = {direction: np.full((len(stream), len(stream)), np.nan) for direction in DIRECTIONS}
+        for direction, row in rows.items():
+            R[kind][direction][-1] = row
+    first, *others = databases
+    return MethodRecord(R=R[first], seconds=seconds, old_codes_unchanged=[], database_codes=first, other_R={kind: R[kind] for kind in others})
+
+
+def compare(learners: list[Learner], stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None) -> dict[str, MethodRecord]:
+    """One protocol for all: the same stream for each learner in turn, `run_once` for single-stage methods.
+
+    Parameters
+    ----------
+    on_stage : called with a learner's name, returns the ``on_stage`` of its `run_stream`
+
+    Returns
+    -------
+    the learner's name -> `MethodRecord`, in the order given
+    """
+    records = {}
+    for learner in learners:
+        if learner.single_stage:
+            records[learner.name] = run_once(learner, stream, databases=databases)
+        else:
+            told = None if on_stage is None else on_stage(learner.name)
+            records[learner.name] = run_stream(learner, stream, databases=databases, on_stage=told)
+    return records
+
+
+def _check_kinds(kinds):
+    unknown = next((kind for kind in kinds if kind not in DATABASE_CODES), None)
+    if unknown is not None or not kinds:
+        raise DataError(f"database codes are {', '.join(map(repr, DATABASE_CODES))}; {f'{unknown!r} is none of them' if kinds else 'name one at least'}")
+
+
+def _encode(learner, items):
+    """Database codes as each direction meets them: texts answer images, images answer texts."""
+    return {"image_to_text": learner.encode_text(items.text), "text_to_image": learner.encode_image(items.image), "labels": items.labels}
+
+
+def _evaluate_kept(learner, stages, kept):
+    """Rows of R against codes kept since the items arrived, or (None) made anew by today's encoders."""
+    kept = [_encode(learner, stage.database) for stage in stages] if kept is None else kept
+    database = {key: np.concatenate([part[key] for part in kept]) for key in kept[0]}
+    asked = {"image_to_text": lambda q: learner.encode_image(q.image), "text_to_image": lambda q: learner.encode_text(q.text)}
+    return {
+        direction: [mean_average_precision(encode(s.query), database[direction], s.query.labels, database["labels"]) for s in stages]
+        for direction, encode in asked.items()
+    }
+
+
+def _random_ranking(query, database):
+    """Expected mAP of a ranking drawn at random: all items tied."""
+    tied = [np.ones((len(items), 8), dtype=np.int8) for items in (query, database)]
+    return mean_average_precision(*tied, query.labels, database.labels)
 
 
 def evaluate_encoded(learner: Learner, query: PairedFeatures, database: PairedFeatures) -> dict[str, float]:
@@ -90,31 +178,3 @@ def evaluate_posteriors(network: HybridTransferNetwork, query: PairedFeatures, d
 
 def _unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
-    """Flat measures of each method, those against "joint" where it is among them.
-
-    Returns
-    -------
-    name -> measure -> value; measures per direction end in _image_to_text or _text_to_image
-    """
-    joint = methods.get("joint")
-    summary = {}
-    for name, method in methods.items():
-        summary[name] = {"train_seconds": float(sum(method.seconds))}
-        several = len(method.seconds) > 1
-        for direction, R in method.R.items():
-            measures = {"map": final_performance(R)}
-            if several:
-                measures |= {
-                    "forgetting_from_best": forgetting_from_best(R),
-                    "forgetting_from_first": forgetting_from_first(R),
-                    "backward_transfer": backward_transfer(R),
-                }
-            if several and joint is not None:
-                measures["forgetting_from_joint"] = forgetting_from_joint(R, joint.R[direction])
-            summary[name] |= {f"{measure}_{direction}": value for measure, value in measures.items()}
-        if several and joint is not None:
-            summary[name]["time_reduction"] = time_reduction(method.seconds, joint.seconds)
-    return summary

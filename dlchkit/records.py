@@ -30,19 +30,35 @@ class MethodRecord:
     ----------
     R : direction -> float (n_stages, n_stages); R[i, j] is the mAP on stage-j queries
         after stage i with everything seen so far as database; NaN above the diagonal
-    seconds : training seconds of each stage, evaluation excluded
+    seconds : training seconds of each stage, evaluation excluded; NaN for the stages that
+        a single-stage method skips
     old_codes_unchanged : for each stage, whether every code stored before it is bitwise
         what it was
-    database_codes : "learned" (from the items' labels), "encoded" or "reencoded"
+    database_codes : what kind of codes the database of R has: "learned" (as the method
+        stores them, from the items' labels), "encoded" (by the encoders when the item
+        arrived) or "reencoded" (by today's encoders)
+    other_R : kind -> R with database codes of that kind
+    unseen : direction -> [stage]: mAP of a stage's queries in that stage's own database,
+        both encoded just before the stage was learned; NaN for the first
+    chance : direction -> [stage]: the same for a ranking drawn at random
     """
 
     R: dict
     seconds: list
     old_codes_unchanged: list
     database_codes: str = "learned"
+    other_R: dict = field(default_factory=dict)
+    unseen: dict = field(default_factory=dict)
+    chance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.R = {direction: np.array(rows, dtype=float) for direction, rows in self.R.items()}
+        self.R, self.unseen, self.chance = (_arrays(by_direction) for by_direction in (self.R, self.unseen, self.chance))
+        self.seconds = np.array(self.seconds, dtype=float).tolist()  # null becomes NaN again
+        self.other_R = {kind: _arrays(R) for kind, R in self.other_R.items()}
+
+
+def _arrays(by_direction):
+    return {direction: np.array(rows, dtype=float) for direction, rows in by_direction.items()}
 
 
 @dataclass

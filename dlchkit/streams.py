@@ -1,0 +1,209 @@
+"""How a data set becomes queries, databases and stages; the same stream again from its file."""
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.data import PairedFeatures, Stage
+from dlchkit.errors import DataError
+from dlchkit.storage import atomic_path, digest
+
+ARRIVALS = ("last", "first", "leave_out")
+
+
+def retrieval_split(groups: np.ndarray, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into queries and database so that no group stands on both sides.
+
+    Parameters
+    ----------
+    groups : array (n,) of group names
+    query_fraction : share of the groups that become queries, in (0, 1)
+
+    Returns
+    -------
+    query_rows, database_rows : int64 arrays, sorted, disjoint, together all rows
+    """
+    if not 0 < query_fraction < 1:
+        raise DataError(f"query_fraction is {query_fraction}; it must lie between 0 and 1, e.g. 0.15")
+    names, group = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise DataError(f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); a split by group needs at least two")
+    chosen = np.random.default_rng(seed).permutation(len(names))[: min(len(names) - 1, max(1, round(query_fraction * len(names))))]
+    is_query = np.isin(group, chosen)
+    return np.flatnonzero(is_query), np.flatnonzero(~is_query)
+
+
+def split_rows(data: PairedFeatures, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The split that the data brings, else a `retrieval_split` by group.
+
+    Returns
+    -------
+    query_rows, database_rows : int64 arrays, sorted; rows that the data's own split keeps
+        for validation are in neither
+    """
+    if data.split is None:
+        return retrieval_split(data.groups, query_fraction=query_fraction, seed=seed)
+    return np.flatnonzero(data.split == "query"), np.flatnonzero(data.split == "database")
+
+
+def stage_sizes(n_classes: int, n_stages: int) -> list[int]:
+    """Classes per stage: about 40% in the first, the rest in equal increments no larger than it.
+
+    Examples
+    --------
+    >>> stage_sizes(26, 5), stage_sizes(13, 3), stage_sizes(10, 3)
+    ([10, 4, 4, 4, 4], [5, 4, 4], [4, 3, 3])
+    """
+    if not 1 <= n_stages <= n_classes:
+        raise DataError(f"{n_classes} classes cannot fill {n_stages} stages; ask for 1 to {n_classes} stages, or lower the smallest class size")
+    if n_stages == 1:
+        return [n_classes]
+    increment = min(max(1, round(0.6 * n_classes / (n_stages - 1))), n_classes // n_stages)
+    return [n_classes - increment * (n_stages - 1)] + [increment] * (n_stages - 1)
+
+
+def class_incremental_stream(
+    data: PairedFeatures,
+    *,
+    classes_per_stage: list[int],
+    arrival: str = "last",
+    query_fraction: float = 0.15,
+    split_seed: int = 0,
+    class_order: np.ndarray | None = None,
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Let classes arrive stage by stage, in a single step ([22, 2]), several, or chunks ([17, 1, 1, ...]).
+
+    Parameters
+    ----------
+    data : PairedFeatures; where it brings its own split, that one holds
+    classes_per_stage : how many classes arrive in each stage; they must add up to n_classes
+    arrival : when an item comes whose labels belong to several stages. "last": with the last
+        of them, so that no stage shows a label before its class. "first": with the first,
+        its later labels hidden for good, from relevance too. "leave_out": never; a warning
+        says how many.
+    query_fraction, split_seed : see `retrieval_split`. The split does not follow ``seed``:
+        runs over seeds share their queries, and what was tuned on their database never met them
+    class_order : permutation of the class positions; None draws one from ``seed``
+    seed : fixes the class order
+
+    Returns
+    -------
+    tuple of `Stage`
+
+    Notes
+    -----
+    "last" is the rule of DLCH (22 + 2 labels of MIRFlickr) and DICH (21 + 3), where an item
+    with any new label is incremental, and of THOR's chunks (17 labels, then one more each).
+    """
+    n_classes = len(data.class_names)
+    if sum(classes_per_stage) != n_classes or min(classes_per_stage) < 1:
+        raise DataError(
+            f"classes_per_stage {list(classes_per_stage)} adds up to {sum(classes_per_stage)}; "
+            f"the data has {n_classes} classes, and every stage needs one at least"
+        )
+    if arrival not in ARRIVALS:
+        raise DataError(f"arrival is {arrival!r}; an item of several stages arrives by one of {', '.join(map(repr, ARRIVALS))}")
+    order = np.random.default_rng(seed).permutation(n_classes) if class_order is None else np.asarray(class_order)
+    if not np.array_equal(np.sort(order), np.arange(n_classes)):
+        raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
+    stage_of_class = np.empty(n_classes, dtype=int)
+    stage_of_class[order] = np.repeat(np.arange(len(classes_per_stage)), classes_per_stage)
+    arrives = _arrival_stages(data.labels, stage_of_class, arrival)
+    if arrival == "first":
+        data = replace(data, labels=data.labels & (stage_of_class <= arrives[:, None]))
+    query_rows, database_rows = split_rows(data, query_fraction=query_fraction, seed=split_seed)
+    bounds = np.cumsum([0, *classes_per_stage])
+    return tuple(
+        Stage(
+            index=i,
+            new_classes=order[bounds[i] : bounds[i + 1]],
+            seen_classes=order[: bounds[i + 1]],
+            database=_arriving(data, database_rows, arrives, i, "database"),
+            query=_arriving(data, query_rows, arrives, i, "query"),
+        )
+        for i in range(len(classes_per_stage))
+    )
+
+
+def _arrival_stages(labels, stage_of_class, arrival):
+    """Stage in which each item arrives; -1 for never."""
+    last = np.where(labels, stage_of_class, -1).max(1)
+    if arrival == "last":
+        return last
+    first = np.where(labels, stage_of_class, len(stage_of_class)).min(1)
+    if arrival == "first":
+        return first
+    if (several := int((first != last).sum())) > 0:
+        warnings.warn(f"{several} of {len(labels)} items have labels of several stages and are left out", stacklevel=3)
+    return np.where(first == last, last, -1)
+
+
+def _arriving(data, rows, arrives, stage, side):
+    chosen = rows[arrives[rows] == stage]
+    if len(chosen) == 0:
+        raise DataError(f"stage {stage} has no {side} item: its classes are too small for this split; use fewer stages or larger classes")
+    return data[chosen]
+
+
+def stream_digest(stream: tuple[Stage, ...]) -> str:
+    """16 hex digits that change with any item's side or stage, any label, or the order of classes: printed beside every number."""
+    parts = [part for stage in stream for part in (stage.database, stage.query)]
+    labels = [np.packbits(part.labels, axis=1).tobytes() for part in parts]
+    return digest(json.dumps([_index(stage) for stage in stream]), *labels)[:16]
+
+
+def save_stream(stream: tuple[Stage, ...], path: str | Path) -> Path:
+    """Write which item is query or database in which stage, as JSON with ids and class names."""
+    names = stream[0].database.class_names
+    content = {"digest": stream_digest(stream), "class_names": list(names), "stages": [_index(stage) for stage in stream]}
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def load_stream(path: str | Path, data: PairedFeatures) -> tuple[Stage, ...]:
+    """The stream of a file that `save_stream` wrote, on these features.
+
+    Raises
+    ------
+    DataError
+        if the file is no such file, names items or classes that the data lacks, or the
+        data's labels are not those of the stream that was saved
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        names, written, stages = content["class_names"], content["digest"], content["stages"]
+        wanted = [(np.array(s["new_classes"], dtype=int), *([str(item) for item in s[side]] for side in ("database", "query"))) for s in stages]
+    except OSError:
+        raise DataError(f"stream file {path} cannot be read; save_stream writes one") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path} is not a stream file; save_stream writes one") from None
+    if tuple(names) != tuple(data.class_names):
+        raise DataError(f"{path} was saved for classes {', '.join(map(str, names[:3]))}, ...; the data has {', '.join(data.class_names[:3])}, ...")
+    row_of = {item: row for row, item in enumerate(data.ids.tolist())}
+    missing = next((item for _, *sides in wanted for side in sides for item in side if item not in row_of), None)
+    if missing is not None:
+        raise DataError(f"{path} names item {missing!r}, which the data does not hold; load the data it was saved for")
+    changed = DataError(f"the data's labels are not those that {path} was saved with; its digest {written} does not fit")
+    stream, seen = [], np.array([], dtype=int)
+    for index, (new, *sides) in enumerate(wanted):
+        seen = np.concatenate([seen, new])
+        parts = []
+        for side in sides:
+            rows = np.array([row_of[item] for item in side], dtype=int)
+            labels = data.labels[rows] & np.isin(np.arange(len(names)), seen)  # as arrival="first" hides later labels
+            if not labels.any(1).all():
+                raise changed
+            parts.append(replace(data[rows], labels=labels))
+        stream.append(Stage(index=index, new_classes=new, seen_classes=seen, database=parts[0], query=parts[1]))
+    if stream_digest(tuple(stream)) != written:
+        raise changed
+    return tuple(stream)
+
+
+def _index(stage):
+    return {"new_classes": stage.new_classes.tolist(), "database": stage.database.ids.tolist(), "query": stage.query.ids.tolist()}
