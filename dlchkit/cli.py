@@ -1,4 +1,4 @@
-"""The command line: `dlchkit tour`, `run`, `notebooks` and `report`."""
+"""The command line: `dlchkit tour`, `run`, `notebooks`, `report`, `sweep`, `results` and `bench`."""
 
 import argparse
 import shutil
@@ -94,6 +94,55 @@ def report(options) -> int:
     return 0
 
 
+def sweep(options) -> int:
+    """One notebook under many parameters and seeds; goes on where it was stopped."""
+    from functools import partial
+
+    from dlchkit.sweep import in_order, plan_sweeps
+    from dlchkit.workers import run_sweeps
+
+    folder = Path(options.out)
+    sweeps = plan_sweeps([Path(file) for file in options.sweep], folder)
+    if options.dry_run:
+        for planned in in_order(sweeps):
+            print(f"{planned.name}: {planned.state()}")
+        return 0
+    say = partial(print, flush=True)
+    failed = run_sweeps(sweeps, folder, workers=options.workers, retry_failed=options.retry_failed, say=say)
+    for one in failed:
+        say(f"failed: {one.name}: {one.failure()['error']}")
+    return 1 if failed else 0
+
+
+def results(options) -> int:
+    """Tidy rows and a Markdown page from the records of sweeps."""
+    from dlchkit.errors import DataError
+    from dlchkit.results import read_results, write_page, write_rows
+
+    if not (options.csv or options.json or options.page):
+        raise DataError("name what to write: --csv, --json or --page, each with a file")
+    found = read_results([Path(folder) for folder in options.folder])
+    if options.csv or options.json:
+        print(write_rows(found, Path(options.csv or options.json), as_json=bool(options.json)))
+    if options.page:
+        places = (Path(place).name if Path(place).is_absolute() else place for place in (*options.folder, options.page))
+        *folders, page = places
+        print(write_page(found, Path(options.page), command=f"dlchkit results {' '.join(folders)} --page {page}"))
+    return 0
+
+
+def bench_map(options) -> int:
+    """Seconds of tie-aware mAP and of the field's loop, on synthetic codes."""
+    import json
+
+    from dlchkit import bench
+
+    sizes = {"n_queries": options.queries, "n_database": options.database, "n_labels": options.labels}
+    measured = bench.bench_map(size=options.size, **sizes, n_bits=options.bits, repeat=options.repeat)
+    print(json.dumps(measured, indent=2) if options.json else bench.describe_map(measured))
+    return 0
+
+
 def _pairs(parameters) -> dict[str, str]:
     return {name: value for name, value in parameters}
 
@@ -150,6 +199,32 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command(report, "Write the HTML report of a folder of runs.")
     one.add_argument("folder", metavar="DIR")
+
+    one = command(sweep, "Run a notebook under every combination of parameters and seeds.")
+    one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid and seeds")
+    one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the runs; what is done there is not done again")
+    one.add_argument("-j", dest="workers", type=int, default=1, metavar="N", help="runs at a time, which share the cores (default: 1)")
+    one.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
+    one.add_argument("--dry-run", action="store_true", help="check everything and list the runs; start none")
+
+    one = command(results, "Write tidy rows or the results page from the records of sweeps.")
+    one.add_argument("folder", nargs="+", metavar="DIR", help="folder given to sweep -o")
+    rows = one.add_mutually_exclusive_group()
+    rows.add_argument("--csv", metavar="FILE", help="a row for each run and method")
+    rows.add_argument("--json", metavar="FILE", help="the same as JSON")
+    one.add_argument("--page", metavar="FILE.md", help="tables with intervals over seeds, in Markdown")
+
+    kinds = commands.add_parser("bench", help="Measure how fast the kit is here.").add_subparsers(required=True, metavar="WHAT")
+    summary = "Time tie-aware mAP beside the loop that the field releases, on one thread."
+    one = kinds.add_parser("map", help=summary, description=summary)
+    one.set_defaults(command=bench_map)
+    one.add_argument("--size", default="mirflickr", help="mirflickr (2,000 x 18,000, 24 labels; default), nuswide or coco")
+    one.add_argument("--queries", type=int, metavar="N", help="queries, in place of the size's")
+    one.add_argument("--database", type=int, metavar="N", help="database items, in place of the size's")
+    one.add_argument("--labels", type=int, metavar="N", help="labels, in place of the size's")
+    one.add_argument("--bits", type=int, default=64, metavar="N", help="code length (default: 64)")
+    one.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each, of which the median counts (default: 5)")
+    one.add_argument("--json", action="store_true", help="everything measured, as JSON")
     return parser
 
 

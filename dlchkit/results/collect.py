@@ -1,0 +1,151 @@
+"""The records of a sweep, by setting and seed, and as tidy rows."""
+
+import csv
+import itertools
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dlchkit.errors import DataError
+from dlchkit.records import RunRecord
+from dlchkit.storage import atomic_path
+from dlchkit.sweep import PLAN, Run, load_plan
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """What the runs of one sweep found; only complete runs have a record.
+
+    Attributes
+    ----------
+    name, title, file, notebook : of the sweep
+    fixed : parameters that all runs share
+    grid : parameter -> its values
+    runs : every run that was planned
+    records : (setting, seed) -> `RunRecord` of a complete run. A setting is one point of
+        the grid in words, such as "64 bits".
+    """
+
+    name: str
+    title: str
+    file: str
+    notebook: str
+    fixed: dict
+    grid: dict
+    runs: list[Run]
+    records: dict[tuple[str, int], RunRecord]
+
+    @property
+    def settings(self) -> list[str]:
+        """All points of the grid, in its order."""
+        return [_in_words(dict(zip(self.grid, values)), self.fixed) for values in itertools.product(*self.grid.values())]
+
+    @property
+    def methods(self) -> list[str]:
+        """Names in the order in which they were recorded."""
+        return list(dict.fromkeys(name for record in self.records.values() for name in record.metrics))
+
+    @property
+    def reference(self) -> str | None:
+        """The setting for what is shown once: 64 bits, else the middle of those with records."""
+        there = [setting for setting in self.settings if any(setting == found for found, _ in self.records)]
+        usual = [setting for setting in there if "64 bits" in setting.split(", ")] or there
+        return usual[len(usual) // 2] if usual else None
+
+    def at(self, setting: str) -> dict[int, RunRecord]:
+        """seed -> record at one setting."""
+        return {seed: record for (found, seed), record in self.records.items() if found == setting}
+
+    def values(self, method: str, measure: str, setting: str) -> dict[int, float]:
+        """seed -> a measure of a method, where it is a finite number; others are left out."""
+        found = {seed: record.metrics.get(method, {}).get(measure) for seed, record in self.at(setting).items()}
+        return {seed: float(value) for seed, value in found.items() if is_number(value)}
+
+    def without_record(self) -> list[Run]:
+        """Runs that failed or are not done."""
+        return [run for run in self.runs if self.key_of(run) not in self.records]
+
+    def key_of(self, run: Run) -> tuple[str, int]:
+        """Where a run's record stands in ``records``."""
+        return self.setting_of(run), run.parameters["seed"]
+
+    def setting_of(self, run: Run) -> str:
+        """A run's point of the grid, in words."""
+        return _in_words({name: run.parameters[name] for name in self.grid}, self.fixed)
+
+
+def is_number(value) -> bool:
+    """Whether a recorded value is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def read_results(folders: list[Path]) -> list[SweepResults]:
+    """Read all sweeps in the folders given to ``dlchkit sweep -o``, or the folders of single sweeps.
+
+    Raises
+    ------
+    DataError
+        if a folder holds no sweep, or two sweeps have one name
+    """
+    found = {}
+    for folder in map(Path, folders):
+        homes = [folder] if (folder / PLAN).is_file() else sorted(path.parent for path in folder.glob(f"*/{PLAN}"))
+        if not homes:
+            raise DataError(f"{folder} holds no sweep: there is no {PLAN} in it or one folder below; name the folder given to 'dlchkit sweep -o'")
+        for home in homes:
+            results = _read_sweep(home)
+            if results.name in found:
+                raise DataError(f"two sweeps are named {results.name!r}, the second in {home}; name one of the folders")
+            found[results.name] = results
+    return list(found.values())
+
+
+def _read_sweep(home):
+    plan, runs = load_plan(home.resolve())
+    planned = SweepResults(**plan, runs=runs, records={})
+    done = ((run, run.record()) for run in runs)
+    return replace(planned, records={planned.key_of(run): record for run, record in done if record is not None})
+
+
+def _in_words(point, fixed):
+    named = point or {name: fixed[name] for name in ("n_bits",) if name in fixed}
+    said = [f"{value} bits" if name == "n_bits" else f"{name} {value}" for name, value in named.items()]
+    return ", ".join(said) or "all runs"
+
+
+def tidy_rows(found: list[SweepResults]) -> list[dict]:
+    """One row for each complete run and method: where it comes from, what varied, every flat measure.
+
+    Rows have the same keys in the same order; what a run does not have is None.
+    """
+    varied = list(dict.fromkeys(name for results in found for name in results.grid))
+    measures = list(dict.fromkeys(m for r in found for record in r.records.values() for row in record.metrics.values() for m in row))
+    rows = []
+    for results in found:
+        for run in results.runs:
+            record = results.records.get(results.key_of(run))
+            for method, values in record.metrics.items() if record else ():
+                rows.append(
+                    {"sweep": results.name, "notebook": results.notebook}
+                    | {name: run.parameters.get(name) for name in varied}
+                    | {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest"), "method": method}
+                    | {measure: values.get(measure) for measure in measures}
+                )
+    return rows
+
+
+def write_rows(found: list[SweepResults], path: Path, *, as_json: bool = False) -> Path:
+    """Write `tidy_rows` as CSV (None is an empty cell), or as JSON."""
+    rows = tidy_rows(found)
+    if not rows:
+        raise DataError(f"no run of {', '.join(results.name for results in found)} is complete; there is nothing to write yet")
+    with atomic_path(path) as temporary:
+        if as_json:
+            temporary.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        else:
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+    return path

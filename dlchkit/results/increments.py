@@ -1,0 +1,108 @@
+"""Tables about classes arriving in stages, at one setting: cost, forgetting, database codes, R."""
+
+import numpy as np
+
+from dlchkit.records import DIRECTIONS
+from dlchkit.results.cells import NOTHING, number, over_seeds, spread, table
+from dlchkit.results.collect import SweepResults, is_number
+from dlchkit.results.scores import methods_with, usual_seeds
+
+FORGETTING = {
+    "forgetting_from_best": "from best",
+    "forgetting_from_first": "from first",
+    "forgetting_from_joint": "from joint",
+    "backward_transfer": "backward transfer",
+    "forward_transfer": "forward transfer",
+}
+KINDS = ("learned", "encoded", "reencoded")
+
+
+def cost_table(results: SweepResults, setting: str) -> str:
+    """Training seconds, of all stages and of those after the first, time reduction, and whether old codes stayed."""
+    usual, rows = usual_seeds(results), []
+    for name in results.methods:
+        methods = [record.methods[name] for record in results.at(setting).values() if name in record.methods]
+        if not methods:
+            continue
+        seconds = [sum(method.seconds[1:]) for method in methods if learns_stage_by_stage(method) and all(map(is_number, method.seconds[1:]))]
+        saved = [100 * value for value in results.values(name, "time_reduction", setting).values()]
+        whole = results.values(name, "train_seconds", setting).values()
+        rows.append([name, *(spread(over_seeds(values), usual, 1) for values in (whole, seconds, saved)), _kept(methods)])
+    return table(["method", "training, s", "of it the increments, s", "time reduction, %", "old codes unchanged"], rows)
+
+
+def learns_stage_by_stage(method) -> bool:
+    """Whether a method was there at each of several stages, not only trained on everything at the last."""
+    rows = [np.isfinite(R).any(axis=1) for R in method.R.values()]
+    return len(method.seconds) > 1 and all(row.all() for row in rows)
+
+
+def _kept(methods):
+    answers = [all(method.old_codes_unchanged[1:]) for method in methods if learns_stage_by_stage(method)]
+    if not answers:
+        return NOTHING
+    return "yes" if all(answers) else "no" if not any(answers) else f"in {sum(answers)} of {len(answers)} runs"
+
+
+def forgetting_tables(results: SweepResults, setting: str) -> dict[str, str]:
+    """Direction -> methods by forgetting measures; a measure that no run recorded has no column."""
+    tables = {}
+    for direction in DIRECTIONS:
+        measures = [measure for measure in FORGETTING if methods_with(results, f"{measure}_{direction}")]
+        if measures:
+            names = [name for name in results.methods if any(results.values(name, f"{measure}_{direction}", setting) for measure in measures)]
+            rows = [[name, *(_cell(results, name, f"{measure}_{direction}", setting) for measure in measures)] for name in names]
+            tables[direction] = table(["method", *(FORGETTING[measure] for measure in measures)], rows)
+    return tables
+
+
+def database_code_tables(results: SweepResults, setting: str) -> dict[str, str]:
+    """Direction -> methods by kind of database codes, mAP; empty unless a run recorded several kinds."""
+    tables = {}
+    for direction in DIRECTIONS:
+        measures = {name: _map_by_kind(results, name, direction, setting) for name in methods_with(results, f"map_{direction}")}
+        kinds = [kind for kind in KINDS if any(kind in by_kind for by_kind in measures.values())]
+        if any(len(by_kind) > 1 for by_kind in measures.values()):
+            rows = [[name, *(_cell(results, name, by_kind.get(kind), setting) for kind in kinds)] for name, by_kind in measures.items()]
+            tables[direction] = table(["method", *kinds], rows)
+    return tables
+
+
+def _map_by_kind(results, name, direction, setting):
+    """Kind of database codes -> the measure that holds its mAP: the method's own kind has no mark in its name."""
+    own = {record.methods[name].database_codes for record in results.at(setting).values() if name in record.methods}
+    marked = {kind: f"map_{kind}_{direction}" for kind in KINDS if results.values(name, f"map_{kind}_{direction}", setting)}
+    return marked | {kind: f"map_{direction}" for kind in own}
+
+
+def _cell(results, name, measure, setting):
+    """`spread` of a measure; "–" also for None, a measure that there is not."""
+    return spread(over_seeds(results.values(name, measure, setting).values()), usual_seeds(results))
+
+
+def R_tables(results: SweepResults, setting: str) -> dict[str, str]:
+    """Method and direction -> R, the mean over seeds; a cell that a seed lacks is empty."""
+    tables, records = {}, results.at(setting).values()
+    for name in results.methods:
+        for direction in DIRECTIONS:
+            several = [record.methods[name].R[direction] for record in records if name in record.methods]
+            if several:
+                mean = np.mean(several, axis=0)
+                rows = [[f"after stage {i}", *map(number, row)] for i, row in enumerate(mean)]
+                tables[f"{name}, {in_words(direction)}"] = table(["", *(f"queries of stage {j}" for j in range(mean.shape[1]))], rows)
+    return tables
+
+
+def in_words(direction: str) -> str:
+    """A direction as people write it."""
+    return direction.replace("_", " ")
+
+
+def kinds_of_database_codes(results: SweepResults) -> dict[str, list[str]]:
+    """Kind of database codes -> the methods whose mAP and R are measured on it."""
+    kinds = {}
+    for record in results.records.values():
+        for name, method in record.methods.items():
+            if name not in kinds.setdefault(method.database_codes, []):
+                kinds[method.database_codes].append(name)
+    return kinds

@@ -1,0 +1,331 @@
+"""Results: every number on the page is one that plain numpy finds in the records."""
+
+import csv
+import json
+import math
+import re
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_notebook
+
+from dlchkit.cli import main
+from dlchkit.metrics import Interval
+from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.results import cells, read_results
+from dlchkit.sweep import load_plan, plan_sweeps, save_plan
+
+PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
+BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), ("joint", "dlch", "lsh")
+T_4 = 2.7764451051977987  # Student's t, 97.5%, 4 degrees of freedom
+nan = float("nan")
+
+
+def made_up(bits, seed):
+    """A record as notebook 03 leaves it: joint and dlch stage by stage, lsh once on everything."""
+    random = np.random.default_rng([bits, seed])
+    methods, metrics = {}, {}
+    for name in METHODS:
+        R = {d: np.where(np.tri(2, dtype=bool), random.random((2, 2)), nan) for d in DIRECTIONS}
+        if name == "lsh":
+            R = {d: np.array([[nan, nan], rows[1]]) for d, rows in R.items()}
+        seconds = [nan if name == "lsh" else 10 * random.random(), 10 * random.random()]
+        methods[name] = MethodRecord(R=R, seconds=seconds, old_codes_unchanged=[] if name == "lsh" else [True, name == "dlch"])
+        metrics[name] = {f"map_{d}": random.random() for d in DIRECTIONS} | {"train_seconds": float(np.nansum(seconds))}
+        if name != "lsh":
+            measures = ("forgetting_from_best", "forgetting_from_first", "forgetting_from_joint", "backward_transfer")
+            metrics[name] |= {f"{measure}_{d}": random.random() - 0.5 for measure in measures for d in DIRECTIONS}
+            metrics[name]["time_reduction"] = random.random()
+    metrics["lsh"]["forgetting_from_best_image_to_text"] = nan
+    metrics["dlch"] |= {f"map_encoded_{d}": random.random() for d in DIRECTIONS}
+    environment = {"python": "3", "device": "cpu", "threads": 1, "versions": {"numpy": "2", "torch": None}}
+    findings = {"n_pairs": 1234, "n_classes": 7, "classes_per_stage": [4, 3], "split_digest": f"split{seed}"}
+    return RunRecord("03_increments", {"n_bits": bits, "seed": seed}, seed, methods, metrics, findings, environment=environment)
+
+
+def plan(folder, *, name="fashion", notebook="03_increments", out="runs", **entries):
+    """A sweep that is planned, with none of its runs done."""
+    first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[first]), folder / f"{notebook}.ipynb")
+    content = {"notebook": f"{notebook}.ipynb", "title": "One label | per product", "parameters": {"data": str(folder / "things")}}
+    content |= {"grid": {"n_bits": list(BITS)}, "seeds": list(SEEDS)} | entries
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    (sweep,) = plan_sweeps([folder / f"{name}.yaml"], folder / out)
+    save_plan(sweep, folder / out)
+    return {(run.parameters.get("n_bits"), run.parameters["seed"]): run for run in load_plan(folder / out / name)[1]}
+
+
+def finish(run, record):
+    record.save(run.folder)
+    (run.folder / "done.txt").write_text(run.digest)
+
+
+def page_of(folder):
+    assert main(["results", str(folder / "runs"), "--page", str(folder / "page.md")]) == 0
+    return (folder / "page.md").read_text()
+
+
+def tables(page):
+    """(heading, bold line above or summary, rows of cells) of every table; each is checked to be well-formed."""
+    found, heading, label, rows = [], "", "", []
+    for line in [*page.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+        elif rows:
+            assert {len(row) for row in rows} == {len(rows[0])} and all(re.fullmatch("---:?", cell) for cell in rows[1]), rows
+            found.append((heading, label, {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[2:]}))
+            rows = []
+        if line.startswith("#"):
+            heading, label = line.lstrip("# "), ""
+        elif re.fullmatch(r"\*\*.*\*\*", line):
+            label = line.strip("*")
+    return found
+
+
+def table(page, heading, label):
+    (rows,) = [rows for h, l, rows in tables(page) if h == heading and l == label]
+    return rows
+
+
+def read(cell):
+    """The numbers in a cell."""
+    return [float(text) for text in re.findall(r"-?\d*\.\d+", cell.replace("*", ""))]
+
+
+def mean_and_half(values):
+    return [np.mean(values), T_4 * np.std(values, ddof=1) / math.sqrt(5)]
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """A folder with one complete sweep, its page, and the records by (bits, seed)."""
+    folder = tmp_path_factory.mktemp("complete")
+    records = {point: made_up(*point) for point in plan(folder)}
+    for point, run in plan(folder).items():
+        finish(run, records[point])
+    return folder, page_of(folder), records
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_main_table_is_what_numpy_finds(complete, direction):
+    _, page, records = complete
+    rows = table(page, "mAP, 5 seeds", direction.replace("_", " "))
+    assert list(rows) == list(METHODS)
+    for bits in BITS:
+        means = {}
+        for name in METHODS:
+            expected = mean_and_half([records[bits, seed].metrics[name][f"map_{direction}"] for seed in SEEDS])
+            np.testing.assert_allclose(read(rows[name][f"{bits} bits"]), expected, atol=0.00051)
+            means[name] = expected[0]
+        assert [name for name in METHODS if "**" in rows[name][f"{bits} bits"]] == [max(means, key=means.get)]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_differences_are_paired_by_seed(complete, direction):
+    _, page, records = complete
+    rows = table(page, "Difference to joint", direction.replace("_", " "))
+    assert list(rows) == ["dlch", "lsh"]
+    for bits in BITS:
+        for name in rows:
+            ours, joint = (np.array([records[bits, seed].metrics[m][f"map_{direction}"] for seed in SEEDS]) for m in (name, "joint"))
+            mean, half = mean_and_half(ours - joint)
+            expected = [mean, mean - half, mean + half]
+            *shown, ratio = read(rows[name][f"{bits} bits"])
+            np.testing.assert_allclose(shown, expected, atol=0.00051)
+            assert abs(ratio - ours.mean() / joint.mean()) < 0.0051
+
+
+def test_cost_at_64_bits(complete):
+    _, page, records = complete
+    rows = table(page, "Cost, 64 bits", "")
+    for name in ("joint", "dlch"):
+        seconds = mean_and_half([records[64, seed].methods[name].seconds[1] for seed in SEEDS])
+        whole = mean_and_half([records[64, seed].metrics[name]["train_seconds"] for seed in SEEDS])
+        saved = mean_and_half([100 * records[64, seed].metrics[name]["time_reduction"] for seed in SEEDS])
+        np.testing.assert_allclose(read(rows[name]["training, s"]), whole, atol=0.051)
+        np.testing.assert_allclose(read(rows[name]["of it the increments, s"]), seconds, atol=0.051)
+        np.testing.assert_allclose(read(rows[name]["time reduction, %"]), saved, atol=0.051)
+        assert rows[name]["old codes unchanged"] == {"joint": "no", "dlch": "yes"}[name]
+    assert list(rows["lsh"].values())[1:] == ["–", "–", "–"]  # trained once: it has no increments
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_forgetting_kinds_of_codes_and_R_at_64_bits(complete, direction):
+    _, page, records = complete
+    said = direction.replace("_", " ")
+    at_64 = [records[64, seed] for seed in SEEDS]
+    rows = table(page, "Forgetting and transfer, 64 bits", said)
+    assert list(rows) == ["joint", "dlch"] and list(rows["dlch"]) == ["from best", "from first", "from joint", "backward transfer"]
+    expected = mean_and_half([record.metrics["dlch"][f"backward_transfer_{direction}"] for record in at_64])
+    np.testing.assert_allclose(read(rows["dlch"]["backward transfer"]), expected, atol=0.00051)
+
+    rows = table(page, "Kinds of database codes, 64 bits", said)
+    assert list(rows["dlch"]) == ["learned", "encoded"] and rows["joint"]["encoded"] == "–"
+    for kind, measure in (("learned", "map"), ("encoded", "map_encoded")):
+        expected = mean_and_half([record.metrics["dlch"][f"{measure}_{direction}"] for record in at_64])
+        np.testing.assert_allclose(read(rows["dlch"][kind]), expected, atol=0.00051)
+
+    for name in METHODS:
+        rows = table(page, "Kinds of database codes, 64 bits", f"{name}, {said}")
+        shown = np.array([[float(cell) if cell != "–" else nan for cell in row.values()] for row in rows.values()])
+        np.testing.assert_allclose(shown, np.mean([record.methods[name].R[direction] for record in at_64], axis=0), atol=0.00051)
+
+
+def test_the_page_says_what_it_rests_on(complete):
+    folder, page, _ = complete
+    assert page.splitlines()[0] == "*Written by `dlchkit results runs --page page.md` from the records of runs; it is never edited by hand.*"
+    assert "## One label | per product" in page and "1,234 pairs, 7 classes, stages of 4 + 3 classes." in page
+    assert "15 of 15 runs of `03_increments` are complete; seeds 0, 1, 2, 3, 4." in page
+    assert "Fixed: `data=things`." in page and str(folder) not in page  # no place of this machine
+    assert "Database codes: learned (joint, dlch, lsh)." in page and "The same for all runs." in page
+    assert table(page, "Splits", "") == {str(seed): {"split digest": f"split{seed}"} for seed in SEEDS}
+    assert table(page, "Environment", "")["threads"] == {"15 of fashion": "1"}
+    assert set(re.findall(r"</?[a-z]+>", page)) == {"<details>", "</details>", "<summary>", "</summary>"} and "\n\n\n" not in page
+
+
+def test_missing_failed_and_undefined_are_named_and_not_counted(tmp_path):
+    runs = plan(tmp_path)
+    for (bits, seed), run in runs.items():
+        record = made_up(bits, seed)
+        if (bits, seed) == (16, 4):
+            run.folder.mkdir(parents=True)
+            failure = {"digest": run.digest, "cell": 7, "error": f"FileNotFoundError: {tmp_path}/things is not there"}
+            (run.folder / "failed.json").write_text(json.dumps(failure))
+        elif (bits, seed) == (64, 0):
+            record.metrics["dlch"]["map_image_to_text"] = nan
+            record.environment["threads"] = 2
+            finish(run, record)
+        elif bits != 128 or seed == 0:
+            finish(run, record)
+    page = page_of(tmp_path)
+    assert "10 of 15 runs" in page and "- 128 bits: seeds 1, 2, 3, 4 not run\n" in page
+    assert "- failed: 16 bits, seed 4: cell 7, FileNotFoundError\n" in page
+    assert "Runs differ in threads." in page and table(page, "Environment", "")["threads"] == {"9 of fashion": "1", "1 of fashion": "2"}
+    rows = table(page, "mAP, 5 seeds", "image to text")
+    assert "(n = 4)" in rows["dlch"]["64 bits"] and "(n = 4)" in rows["joint"]["16 bits"] and "n =" not in rows["joint"]["64 bits"]
+    values = [made_up(64, seed).metrics["dlch"]["map_image_to_text"] for seed in SEEDS[1:]]
+    np.testing.assert_allclose(read(rows["dlch"]["64 bits"])[0], np.mean(values), atol=0.00051)
+    assert "±" not in rows["joint"]["128 bits"] and "(n = 1)" in rows["joint"]["128 bits"]
+    rows = table(page, "Difference to joint", "image to text")
+    assert "(n = 4)" in rows["dlch"]["64 bits"] and "[" not in rows["dlch"]["128 bits"]
+
+
+def test_a_sweep_without_any_run_is_named(tmp_path, capsys):
+    plan(tmp_path)
+    page = page_of(tmp_path)
+    assert "0 of 15 runs" in page and "- 16 bits: seeds 0, 1, 2, 3, 4 not run" in page and not tables(page)
+    assert main(["results", str(tmp_path / "runs"), "--csv", str(tmp_path / "rows.csv")]) == 2
+    assert "no run of fashion is complete" in capsys.readouterr().err and not (tmp_path / "rows.csv").exists()
+
+
+def test_one_seed_no_joint_and_another_grid(tmp_path):
+    plan(tmp_path, grid={"rehearsal": [0, 5], "sizes": [[1], [1, 2]]}, seeds=[3], parameters={"n_bits": 32})
+    for run in load_plan(tmp_path / "runs" / "fashion")[1]:
+        record = made_up(32, 3)
+        for part in (record.methods, record.metrics):
+            del part["joint"]
+        finish(run, record)
+    page = page_of(tmp_path)
+    rows = table(page, "mAP, 1 seed", "image to text")
+    assert list(rows["dlch"]) == ["rehearsal 0, sizes [1]", "rehearsal 0, sizes [1, 2]", "rehearsal 5, sizes [1]", "rehearsal 5, sizes [1, 2]"]
+    assert "One seed has no interval." in page and "Difference to joint" not in page and "±" not in page.split("##", 1)[1]
+
+
+def test_any_other_notebook_gets_scores(tmp_path):
+    for (bits, seed), run in plan(tmp_path, notebook="some_other").items():
+        record = made_up(bits, seed)
+        record.methods = {}
+        finish(run, record)
+    assert {heading for heading, _, _ in tables(page_of(tmp_path))} == {"mAP, 5 seeds", "Environment"}
+
+
+def made_up_budget(seeds):
+    random = np.random.default_rng(seeds)
+
+    def scores(*shape):
+        return {d: random.random((*shape, len(seeds))).tolist() for d in DIRECTIONS}
+
+    variants = {name: scores(3) for name in ("no transfer", "CHTN")}
+    found = {"budgets": [1, 10, None], "seeds": seeds, "labelled_pairs": [[5] * len(seeds)] * 3}
+    return found | {"variants": variants, "references": {"CCA": scores()}}
+
+
+def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(tmp_path):
+    found = {0: made_up_budget([0, 1, 2]), 1: made_up_budget([2, 3, 4])}
+    found[1]["variants"]["CHTN"]["image_to_text"][0][0] = found[0]["variants"]["CHTN"]["image_to_text"][0][2]  # seed 2 is in both
+    for (_, seed), run in plan(tmp_path, notebook="02_transfer", grid={}, seeds=[0, 1]).items():
+        finish(run, RunRecord("02_transfer", {}, seed, findings={"label_budget": found[seed]}, environment={}))
+    page = page_of(tmp_path)
+
+    def values(name, direction, budget):
+        return [*found[0]["variants"][name][direction][budget], *found[1]["variants"][name][direction][budget][1:]]
+
+    heading = "Labelled pairs per class, 5 seeds"
+    for direction in DIRECTIONS:
+        rows = table(page, heading, direction.replace("_", " "))
+        assert list(rows) == ["no transfer", "CHTN", "CCA"] and list(rows["CCA"]) == ["no labels", "1 per class", "10 per class", "all labels"]
+        np.testing.assert_allclose(read(rows["CHTN"]["10 per class"]), mean_and_half(values("CHTN", direction, 1)), atol=0.00051)
+        references = [*found[0]["references"]["CCA"][direction], *found[1]["references"]["CCA"][direction][1:]]
+        np.testing.assert_allclose(read(rows["CCA"]["no labels"]), mean_and_half(references), atol=0.00051)
+        assert rows["CHTN"]["no labels"] == rows["CCA"]["all labels"] == "–"
+    gains = [np.mean([values(name, d, 2) for d in DIRECTIONS], axis=0) for name in ("CHTN", "no transfer")]
+    mean, half = mean_and_half(gains[0] - gains[1])
+    rows = table(page, heading, "gain over no transfer")
+    assert list(rows) == ["CHTN"]
+    np.testing.assert_allclose(read(rows["CHTN"]["all labels"]), [mean, mean - half, mean + half], atol=0.00051)
+    assert "from here on: no transfer: " in page
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path):
+    folder, _, records = complete
+    file = tmp_path / "rows.txt"  # the option says what is written, not the file's name
+    assert main(["results", str(folder / "runs"), f"--{kind}", str(file)]) == 0
+    rows = json.loads(file.read_text()) if kind == "json" else list(csv.DictReader(file.open(newline="")))
+    assert len(rows) == len(records) * len(METHODS) and len({tuple(row) for row in rows}) == 1
+    for row in rows:
+        expected = records[int(row["n_bits"]), int(row["seed"])]
+        assert (row["sweep"], row["split_digest"]) == ("fashion", expected.findings["split_digest"])
+        measures = expected.metrics[row["method"]]
+        for measure, value in row.items():
+            if measure in measures and math.isfinite(measures[measure]):
+                assert float(value) == measures[measure]
+            elif measure not in ("sweep", "notebook", "n_bits", "seed", "split_digest", "method"):
+                assert value in ("", None)
+
+
+def test_two_folders_become_one_page_with_each_sweeps_rows(tmp_path):
+    for out, name in (("runs", "b"), ("more", "a")):
+        finish(plan(tmp_path, name=name, out=out)[64, 0], made_up(64, 0))
+    found = read_results([tmp_path / "runs", tmp_path / "more" / "a"])
+    assert [results.name for results in found] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "said"),
+    [
+        (lambda folder: None, ["runs", "--page", "p.md"], "holds no sweep"),
+        (plan, ["runs"], "--csv, --json or --page"),
+        (plan, ["runs", "runs", "--page", "p.md"], "two sweeps are named 'fashion'"),
+    ],
+    ids=["no sweep", "nothing to write", "twice"],
+)
+def test_mistakes_end_with_2_and_one_line(tmp_path, capsys, monkeypatch, make, arguments, said):
+    make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["results", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1 and not (tmp_path / "p.md").exists()
+
+
+def test_equal_to_three_digits_is_equally_good():
+    column = cells.column_with_best([Interval(0.50001, 0.4, 0.6, 5), Interval(0.50004, 0.4, 0.6, 5), Interval(0.4, 0.3, 0.5, 5), None], 5)
+    assert column == ["**.500 ± .100**", "**.500 ± .100**", ".400 ± .100", "–"]
+    assert cells.column_with_best([Interval(0.5, 0.4, 0.6, 5), None], 5) == [".500 ± .100", "–"]  # one alone is not the best of anything
+
+
+def test_a_ragged_table_is_an_error():
+    with pytest.raises(ValueError, match="cells under a header of 2"):
+        cells.table(["a", "b"], [["1"]])

@@ -1,0 +1,280 @@
+"""Sweeps: all is checked first, runs stand alone, and nothing finished is lost or done twice."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_notebook
+
+from dlchkit.cli import main
+from dlchkit.records import RunRecord
+from dlchkit.sweep import in_order, load_plan, plan_sweeps
+from dlchkit.workers import THREAD_VARIABLES, in_time, threads_per_worker, work
+
+PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nsizes: list = [1, 2]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
+SAVES = """
+import os, time
+from dlchkit.records import RunRecord
+
+began = time.time()
+record = RunRecord("small", {"n_bits": n_bits, "seed": seed, "rate": rate}, seed=seed, environment={name: value for name, value in os.environ.items() if name.endswith("NUM_THREADS")})
+"""
+DONE = 'record.findings = {"began": began, "ended": time.time(), "kernel": os.getpid()}\nrecord.save(out)'
+
+
+def write_sweep(folder, *cells, name="small", **entries):
+    """A notebook and a sweep file beside it; without cells the notebook is never run."""
+    folder.mkdir(exist_ok=True)
+    sources = [SAVES, *cells, DONE]
+    first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, sources)], metadata=kernel), folder / "small.ipynb")
+    content = {"notebook": "small.ipynb", "title": "A small one", "grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False))
+    return file
+
+
+def command(file, out, *options):
+    return main(["sweep", str(file), "-o", str(out), *options])
+
+
+def runs_of(out, name="small"):
+    return {(run.parameters["n_bits"], run.parameters["seed"]): run for run in load_plan(out / name)[1]}
+
+
+# --- what is planned ---
+
+
+def test_every_combination_is_planned_and_each_seed_makes_a_full_table_first(tmp_path):
+    one = write_sweep(tmp_path, name="one", grid={"n_bits": [16, 32], "name": ["x", "y"]}, seeds=[4, 7])
+    two = write_sweep(tmp_path, name="two", seeds=[1, 2, 3], parameters={"sizes": [5]})
+    runs = in_order(plan_sweeps([one, two], tmp_path / "out"))
+    grid = [(16, "x"), (16, "y"), (32, "x"), (32, "y")]
+    expected = [("one", *point, 4) for point in grid] + [("two", bits, None, 1) for bits in (16, 32)]
+    expected += [("one", *point, 7) for point in grid] + [("two", bits, None, 2) for bits in (16, 32)] + [("two", bits, None, 3) for bits in (16, 32)]
+    assert [(run.sweep, run.parameters["n_bits"], run.parameters.get("name"), run.parameters["seed"]) for run in runs] == expected
+    assert len({run.folder for run in runs}) == len(runs) and not (tmp_path / "out").exists()
+    assert runs[4].folder == tmp_path / "out" / "two" / f"n_bits=16_seed=1-{runs[4].digest[:8]}"
+
+
+def test_values_are_brought_to_the_notebooks_types(tmp_path):
+    (sweep,) = plan_sweeps([write_sweep(tmp_path, parameters={"rate": "1e-3", "name": 7}, grid={"n_bits": ["16"]})], tmp_path)
+    assert sweep.runs[0][0].parameters == {"rate": 1e-3, "name": "7", "n_bits": 16, "seed": 0}
+
+
+def test_the_kits_notebooks_are_known_by_name(tmp_path):
+    (sweep,) = plan_sweeps([write_sweep(tmp_path, notebook="03_increments")], tmp_path)
+    assert sweep.notebook.name == "03_increments.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"grids": {}}, "has no key 'grids'; did you mean 'grid'?"),
+        ({"seeds": None}, "'seeds' is None; it must be a list of whole numbers"),
+        ({"seeds": []}, "'seeds' is []; it must be a list of whole numbers"),
+        ({"seeds": 5}, "'seeds' is 5; it must be a list of whole numbers"),
+        ({"seeds": [0.5]}, "'seed' is 0.5; it must be a whole number"),
+        ({"title": None}, "'title' is None; it must be text"),
+        ({"parameters": [1]}, "'parameters' is [1]; it must be 'name: value' lines"),
+        ({"grid": {"n_bits": 16}}, "'n_bits' is 16; it must be a list of values, e.g. [16]"),
+        ({"grid": {"n_bits": []}}, "'n_bits' is []; it must be a list of values"),
+        ({"grid": {"nbits": [16]}}, "no parameter 'nbits'; did you mean 'n_bits'?"),
+        ({"grid": {"n_bits": [16, "many"]}}, "'n_bits' is 'many'; it must be a whole number"),
+        ({"parameters": {"rates": 1}}, "no parameter 'rates'; did you mean 'rate'?"),
+        ({"parameters": {"n_bits": 8}}, "'n_bits' among 'parameters' and in 'grid'"),
+        ({"parameters": {"seed": 1}}, "names the parameter 'seed'; the sweep sets it"),
+        ({"grid": {"out": ["x"]}}, "names the parameter 'out'; the sweep sets it"),
+        ({"grid": {"n_bits": [16, "16"]}}, "twice"),
+        ({"seeds": [0, 1, 0]}, "names the run n_bits=16_seed=0-"),
+        ({"notebook": "absent"}, "notebook 'absent' does not exist; the kit's own are"),
+        ({"notebook": "there/absent.ipynb"}, "a path is relative to the sweep file"),
+    ],
+)
+def test_a_mistake_in_any_file_ends_with_2_before_anything_runs(tmp_path, capsys, entries, said):
+    good = write_sweep(tmp_path, name="good")
+    wrong = write_sweep(tmp_path, name="wrong", **entries)
+    assert main(["sweep", str(good), str(wrong), "-o", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err and shown.err.count("\n") == 1 and not shown.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_files_of_one_name_are_refused(tmp_path, refused):
+    files = [write_sweep(tmp_path / "a"), write_sweep(tmp_path / "b")]
+    with refused("would share the folder small", "another file name"):
+        plan_sweeps(files, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "- a", "\xff"])
+def test_what_is_no_sweep_file_is_refused(tmp_path, refused, content):
+    (tmp_path / "s.yaml").write_bytes(content.encode("latin-1"))
+    with refused(str(tmp_path / "s.yaml")):
+        plan_sweeps([tmp_path / "s.yaml"], tmp_path)
+    with refused("absent.yaml does not exist"):
+        plan_sweeps([tmp_path / "absent.yaml"], tmp_path)
+
+
+def test_a_dry_run_lists_and_starts_nothing(tmp_path, capsys):
+    assert command(write_sweep(tmp_path), tmp_path / "out", "--dry-run") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split("-")[0] for line in shown] == ["small/n_bits=16_seed=0", "small/n_bits=32_seed=0"]
+    assert all(line.endswith(": open") for line in shown)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_worker_is_refused(tmp_path, capsys):
+    assert command(write_sweep(tmp_path), tmp_path / "out", "-j", "0") == 2
+    assert "needs one at least" in capsys.readouterr().err
+
+
+# --- what is run ---
+
+
+def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_path, capsys):
+    wait = "deadline = time.time() + 30\nopen(f'{out}/here', 'w').close()\nimport pathlib\nwhile len(list(pathlib.Path(out).parent.glob('*/here'))) < 2 and time.time() < deadline: time.sleep(0.02)"
+    out, file = tmp_path / "out", write_sweep(tmp_path, wait)
+    assert command(file, out, "-j", "2") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "2 runs: 0 done before, 2 to do" and [line[:5] for line in shown[1:]] == ["[1/2]", "[2/2]"] and "left)" in shown[1]
+
+    runs = runs_of(out)
+    records = {bits: run.record() for (bits, _), run in runs.items()}
+    assert {bits: record.parameters["n_bits"] for bits, record in records.items()} == {16: 16, 32: 32}
+    for record in records.values():  # what the kernel saw
+        assert {name: record.environment[name] for name in THREAD_VARIABLES} == dict.fromkeys(THREAD_VARIABLES, str(threads_per_worker(2)))
+    a, b = (record.findings for record in records.values())
+    assert max(a["began"], b["began"]) < min(a["ended"], b["ended"])  # each waited for the other to be there
+
+    stamps = {run.folder: (run.folder / "result.json").stat().st_mtime_ns for run in runs.values()}
+    (runs[32, 0].folder / "done.txt").unlink()  # as after a kill at the worst moment: a record, but not known to be this run's
+    write_sweep(tmp_path, wait, grid={"n_bits": [32]})
+    assert command(file, out, "--dry-run") == 0 and capsys.readouterr().out.endswith(": open\n")
+    (runs[32, 0].folder / "done.txt").write_text(runs[32, 0].digest)
+    assert command(file, out) == 0
+    assert capsys.readouterr().out == "1 run: 1 done before, 0 to do\n"
+    assert stamps == {folder: (folder / "result.json").stat().st_mtime_ns for folder in stamps}
+
+    write_sweep(tmp_path, "1 + 1", grid={"n_bits": [32]})
+    assert command(file, out) == 0
+    assert "1 run: 0 done before, 1 to do" in capsys.readouterr().out
+    assert runs_of(out)[32, 0].state() == "done" and runs_of(out)[32, 0].folder != runs[32, 0].folder
+
+
+def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsys):
+    (tmp_path / "broken").touch()
+    fails = f"if os.path.exists({str(tmp_path / 'broken')!r}):\n    if n_bits == 16: raise ValueError('first\\nthe last line')\n    if n_bits == 24: os.kill(os.getpid(), 9)"
+    out, file = tmp_path / "out", write_sweep(tmp_path, fails, grid={"n_bits": [16, 24, 32]})
+    assert command(file, out, "-j", "3") == 1
+    shown = capsys.readouterr().out
+    assert "failed after" in shown and shown.count("\nfailed: small/n_bits=") == 2 and "ValueError: the last line" in shown
+    runs = runs_of(out)
+    assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "failed", 24: "failed", 32: "done"}
+    failure = json.loads((runs[16, 0].folder / "failed.json").read_text())
+    assert failure == {"digest": runs[16, 0].digest, "cell": failure["cell"], "error": "ValueError: the last line"} and type(failure["cell"]) is int
+    assert "died" in runs[24, 0].failure()["error"].lower() and str(tmp_path) not in runs[24, 0].failure()["error"]
+
+    (tmp_path / "broken").unlink()
+    assert command(file, out) == 1
+    assert "1 done before, 2 failed before (--retry-failed tries them again), 0 to do" in capsys.readouterr().out
+    assert command(file, out, "--retry-failed", "-j", "2") == 0
+    assert "1 done before, 2 to do" in capsys.readouterr().out
+    assert {run.state() for run in runs.values()} == {"done"} and not list(out.glob("*/*/failed.json"))
+
+
+def wait_for(condition, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def is_alive(process):
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+def test_a_stopped_sweep_leaves_no_process_and_loses_nothing_finished(tmp_path, capsys, how):
+    (tmp_path / "slow").touch()
+    slow = f"if n_bits == 32 and os.path.exists({str(tmp_path / 'slow')!r}):\n    open(f'{{out}}/kernel.tmp', 'w').write(f'{{os.getpid()}} {{os.getppid()}}')\n    os.rename(f'{{out}}/kernel.tmp', f'{{out}}/kernel')\n    time.sleep(600)"
+    out, file = tmp_path / "out", write_sweep(tmp_path, slow, grid={"n_bits": [16, 32] if how is signal.SIGINT else [32]})
+    # pytest may itself run with Ctrl-C ignored, and children inherit that
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from dlchkit.cli import main; sys.exit(main())"
+    arguments = [sys.executable, "-c", code, "sweep", str(file), "-o", str(out)]
+    sweep = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        kernel = wait_for(lambda: list(out.glob("small/*/kernel")))[0]
+        sweep.send_signal(how)
+        said = sweep.communicate(timeout=40)[1]
+    finally:
+        sweep.kill()
+    assert sweep.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
+    assert how is signal.SIGKILL or said == "dlchkit: stopped; the same command goes on where it was\n"
+    wait_for(lambda: not any(is_alive(int(process)) for process in kernel.read_text().split()))
+
+    runs = runs_of(out)
+    assert runs[32, 0].state() == "open"
+    if how is signal.SIGINT:
+        before = runs[16, 0].record().findings["ended"]
+        (tmp_path / "slow").unlink()
+        assert command(file, out) == 0
+        assert "2 runs: 1 done before, 1 to do" in capsys.readouterr().out
+        assert runs[32, 0].state() == "done" and runs[16, 0].record().findings["ended"] == before
+
+
+# --- inside a worker ---
+
+
+def test_a_worker_refuses_another_notebook_than_was_planned(tmp_path):
+    file = write_sweep(tmp_path)
+    run = in_order(plan_sweeps([file], tmp_path / "out"))[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / "done.txt").write_text(run.digest)
+    write_sweep(tmp_path, "1 + 1")
+    assert work(tmp_path / "small.ipynb", run.folder, run.parameters, run.digest) == 1
+    assert run.state() == "failed" and "start the sweep again" in run.failure()["error"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["failed.json"]
+
+
+def test_only_a_complete_record_of_this_very_run_counts(tmp_path):
+    run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / "done.txt").write_text(run.digest)
+    assert run.state() == "open"
+    RunRecord("small", {}, environment={}, status="stopped").save(run.folder)
+    assert run.state() == "open"
+    RunRecord("small", {}, environment={}).save(run.folder)
+    assert run.state() == "done"
+    (run.folder / "done.txt").write_text("0" * 64)
+    assert run.state() == "open"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digest": "another", "cell": 1, "error": "e"}', '{"digest": "DIGEST"}'])
+def test_a_note_of_another_or_a_damaged_failure_does_not_count(tmp_path, content):
+    run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / "failed.json").write_text(content.replace("DIGEST", run.digest))
+    assert run.failure() is None and run.state() == "open"
+
+
+def test_workers_share_the_cores():
+    cores = threads_per_worker(1)
+    assert cores >= 1 and threads_per_worker(cores) == 1 and threads_per_worker(10 * cores) == 1
+    assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} == set(THREAD_VARIABLES)
+    assert (in_time(119.4), in_time(7199), in_time(7200)) == ("119 s", "120 min", "2.0 h")
+
+
+def test_a_plan_that_cannot_be_read_is_refused(tmp_path, refused):
+    with refused("sweep.json is no readable plan", "start its sweep again"):
+        load_plan(tmp_path)
