@@ -10,11 +10,11 @@ import dlchkit
 PACKAGE = Path(__file__).parents[1] / "dlchkit"
 LAYERS = [
     {"errors", "storage", "runtime", "codes", "similarity", "scenes"},
-    {"data", "bank", "records"},
+    {"data", "bank", "records", "streams"},
     {"losses", "metrics"},
-    {"encoders", "transfer"},
-    {"lifelong", "evaluation", "policy"},
-    {"folder", "catalog", "plotting", "status", "report", "batch", "tour", "cli"},
+    {"encoders", "transfer", "correlation"},
+    {"lifelong", "evaluation", "summary", "budget", "bias", "policy"},
+    {"download", "loaders", "catalog", "plotting", "status", "report", "batch", "sweep", "workers", "results", "bench", "tour", "cli"},
 ]
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlchkit.data import class_incremental_stream
-from dlchkit.evaluation import evaluate, evaluate_encoded, run_stream, summarise
+from dlchkit.evaluation import run_stream
 from dlchkit.lifelong import DLCH, FineTuning, JointRetraining
-from dlchkit.lifelong.dlch import RehearsalSample, solve_new_codes
+from dlchkit.lifelong.dlch import RELEASED, TUNED, balanced_weights, solve_new_codes
+from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.metrics import mean_average_precision
+from dlchkit.streams import class_incremental_stream
 
 LEARNERS = (DLCH, FineTuning, JointRetraining)
 DIRECTIONS = {"image_to_text", "text_to_image"}
@@ -206,7 +207,7 @@ def test_without_rehearsal_no_old_item_is_kept_or_trained_on(stream):
     learner = small(DLCH, rehearsal=0)
     trained_on = []
     steps = learner.training_steps
-    learner.training_steps = lambda n, parameters: trained_on.append(n) or steps(n, parameters)
+    learner.training_steps = lambda rows, *rest: trained_on.append(len(rows)) or steps(rows, *rest)
     for stage in stream:
         learner.observe(stage)
         assert len(learner.rehearsed.data) == len(learner.rehearsed.codes) == 0
@@ -214,57 +215,101 @@ def test_without_rehearsal_no_old_item_is_kept_or_trained_on(stream):
     assert learner.past.count == len(learner.bank)
 
 
-# --- evaluation ---
+# --- what the kit adds to the paper ---
 
 
-def test_R_is_filled_up_to_the_diagonal(trained):
-    for _, record in trained.values():
-        assert record.R.keys() == DIRECTIONS and len(record.seconds) == 3
-        for R in record.R.values():
-            assert R.shape == (3, 3)
-            assert np.array_equal(np.isnan(R), np.triu(np.ones((3, 3), bool), 1))
-            assert np.nanmin(R) >= 0 and np.nanmax(R) <= 1
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 99), st.sampled_from([0.0, 0.5, 1.0]))
+def test_balanced_weights_follow_their_definition(seed, power):
+    random = np.random.default_rng(seed)
+    labels = random.random((40, 5)) < 0.3
+    labels[np.arange(40), random.integers(5, size=40)] = True
+    weights = balanced_weights(torch.as_tensor(labels, dtype=torch.float64), power).numpy()
+    size = labels.sum(0)
+    plain = np.array([np.mean([size[c] ** -power for c in np.flatnonzero(row)]) for row in labels])
+    np.testing.assert_allclose(weights, plain / plain.mean(), rtol=1e-12)
 
 
-def test_the_last_row_of_R_is_what_evaluate_says(trained, stream):
-    learner, record = trained["dlch"]
-    for direction, row in evaluate(learner, stream).items():
-        assert np.array_equal(record.R[direction][-1], row)
-    at_five = evaluate(learner, stream[:2], k=5)
-    assert at_five.keys() == DIRECTIONS and all(len(row) == 2 for row in at_five.values())
+def test_fully_balanced_classes_weigh_alike():
+    labels = np.eye(3)[[0] * 20 + [1] * 5 + [2]]
+    weights = balanced_weights(torch.as_tensor(labels), 1.0).numpy()
+    np.testing.assert_allclose(labels.T @ weights, np.full(3, 26 / 3))
 
 
-def test_an_encoded_database_is_ranked_by_the_codes_of_the_other_modality(trained, stream):
-    learner, query, database = trained["joint"][0], stream[0].query, stream[0].database
-    scores = evaluate_encoded(learner, query, database)
-    expected = mean_average_precision(learner.encode_image(query.image), learner.encode_text(database.text), query.labels, database.labels)
-    assert scores.keys() == DIRECTIONS and scores["image_to_text"] == expected
+def test_old_weights_stay_in_the_towers_by_their_share(stream):
+    def image_weights(old_weights):
+        learner = small(DLCH, epochs=2, old_weights=old_weights)
+        learner.observe(stream[0])
+        before = {name: value.clone() for name, value in learner.towers.state_dict().items()}
+        learner.observe(stream[1])
+        return before, learner.towers.state_dict()
+
+    before, trained = image_weights(0.0)
+    same_before, averaged = image_weights(0.25)
+    for name, value in averaged.items():
+        assert torch.equal(before[name], same_before[name])
+        torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * trained[name])
 
 
-def test_each_stage_is_announced_once_it_is_done(stream):
-    said = []
-    record = run_stream(small(FineTuning, epochs=1), stream, on_stage=lambda *news: said.append(news))
-    assert said == [(i, 3, seconds) for i, seconds in enumerate(record.seconds)]
+def test_settings_outside_their_range_are_refused(refused):
+    for name, value in [("class_balance", -0.1), ("class_balance", 1.1), ("old_weights", 1.0), ("old_weights", -0.5), ("validation", 1.0), ("validation", -0.1)]:
+        with refused(f"{name} is {value}", "[0, 1"):
+            small(DLCH, **{name: value})
 
 
-def test_a_summary_has_every_measure_for_both_directions(trained):
-    summary = summarise({name: record for name, (_, record) in trained.items()})
-    per_direction = {"map", "forgetting_from_best", "forgetting_from_first", "backward_transfer", "forgetting_from_joint"}
-    expected = {f"{measure}_{direction}" for measure in per_direction for direction in DIRECTIONS} | {"train_seconds", "time_reduction"}
-    assert summary.keys() == trained.keys()
-    for name, measures in summary.items():
-        assert measures.keys() == expected
-        R = trained[name][1].R["text_to_image"]
-        assert measures["map_text_to_image"] == pytest.approx(R[-1].mean())
-        assert measures["backward_transfer_text_to_image"] == pytest.approx(((R[2, 0] - R[0, 0]) + (R[2, 1] - R[1, 1])) / 2)
-    assert summary["joint"]["time_reduction"] == summary["joint"]["forgetting_from_joint_image_to_text"] == 0
+def test_the_demos_settings_are_settings_of_dlch():
+    learner = DLCH(16, **RELEASED)
+    assert (learner.epochs, learner.batch_size, learner.old_weights, learner.class_balance) == (200, 128, 0, 0)
+    assert vars(DLCH(16)) .keys() == vars(learner).keys()
+    assert all(getattr(DLCH(16), name) == value for name, value in TUNED.items() if name != "rehearsal")
 
 
-def test_without_joint_retraining_or_with_one_stage_the_summary_says_less(trained, stream):
-    alone = summarise({"dlch": trained["dlch"][1]})["dlch"]
-    assert not any("joint" in name or "time" in name for name in alone)
-    one_stage = summarise({"joint": run_stream(small(JointRetraining, epochs=1), stream[:1])})["joint"]
-    assert one_stage.keys() == {"train_seconds", "map_image_to_text", "map_text_to_image"}
+# --- validation ---
+
+
+@pytest.mark.parametrize("learner", [DLCH, FineTuning])
+def test_held_out_items_are_stored_but_never_trained_on(learner, stream):
+    trained, learner = set(), small(learner, validation=0.2, epochs=2)
+    steps = learner.training_steps
+
+    def watched(rows, *rest):
+        for epoch, batch in steps(rows, *rest):
+            trained.update(batch.tolist())
+            yield epoch, batch
+
+    learner.training_steps = watched
+    learner.observe(stream[0])
+    n = len(stream[0].database)
+    assert len(learner.bank) == n and 0.7 * n < len(trained) < 0.9 * n
+
+
+def test_training_stops_when_validation_no_longer_rises_and_keeps_the_best_epoch(stream):
+    learner = small(FineTuning, validation=0.2, epochs=10, patience=2)
+    scores, weights = iter([0.2, 0.5, 0.4, 0.3, 0.9]), []
+
+    def score():
+        weights.append({name: value.clone() for name, value in learner.towers.state_dict().items()})
+        return next(scores)
+
+    learner.held_out_score = lambda *given: score
+    learner.observe(stream[0])
+    assert len(weights) == 4  # two epochs after the best
+    assert all(torch.equal(value, weights[1][name]) for name, value in learner.towers.state_dict().items())
+
+
+def test_the_validation_score_is_the_map_of_held_out_items(stream):
+    learner, data = small(FineTuning, validation=0.2), stream[0].database
+    learner.observe(stream[0])
+    rows = learner.training_rows(data)
+    score = learner.held_out_score(data, rows, lambda: learner.bank.codes)
+    kept = np.isin(np.arange(len(data)), rows.numpy())
+    query, database = data[~kept], data[kept]
+    expected = [
+        mean_average_precision(codes, learner.bank.codes[kept], query.labels, database.labels)
+        for codes in (learner.encode_image(query.image), learner.encode_text(query.text))
+    ]
+    assert score() == pytest.approx(np.mean(expected))
+    assert learner.held_out_score(data, torch.arange(len(data)), None) is None
 
 
 @pytest.mark.parametrize("learner", LEARNERS)

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from dlchkit.losses import (
     CodeSums,
+    agreement,
     bit_balance,
+    contrastive,
     cosine_fit,
     inner_product_fit,
+    linear_squared_mmd,
     pair_distance,
     quantization,
     soft_cross_entropy,
@@ -54,7 +57,7 @@ def test_cosine_fit_equals_the_loop():
     draw = Draw()
     codes, anchors, similarity = draw.normal(3, 5), draw.normal(4, 5), draw.normal(3, 4).abs()
     u, a, s = codes.tolist(), anchors.tolist(), similarity.tolist()
-    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))  # noqa: E731
+    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))
     close(cosine_fit(codes, anchors, similarity), mean((max(0, cosine(u[i], a[j])) - s[i][j]) ** 2 for i in range(3) for j in range(4)))
 
 
@@ -119,11 +122,11 @@ def test_pair_distance_equals_the_loop():
 
 
 def slow_squared_mmd(a, b):
-    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))  # noqa: E731
+    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))
     joined = a + b
     gamma = 1 / mean(squared(joined[i], joined[j]) for i in range(len(joined)) for j in range(len(joined)) if i != j)
-    kernel = lambda x, y: math.exp(-gamma * squared(x, y))  # noqa: E731
-    within = lambda z: mean(kernel(z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j)  # noqa: E731
+    kernel = lambda x, y: math.exp(-gamma * squared(x, y))
+    within = lambda z: mean(kernel(z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j)
     return within(a) + within(b) - 2 * mean(kernel(x, y) for x in a for y in b)
 
 
@@ -160,3 +163,66 @@ def test_squared_mmd_has_finite_gradients_for_identical_points(dtype):
         value = squared_mmd(a, a.detach().clone())
         (gradient,) = torch.autograd.grad(value, a)
         assert torch.isfinite(value) and torch.isfinite(gradient).all()
+
+
+def test_linear_squared_mmd_equals_the_loop():
+    draw = Draw()
+    a, b = draw.normal(7, 3), draw.normal(6, 3) + 0.5
+    rows = [[x.tolist() for x in sample] for sample in (a, b)]
+    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))
+    joined = rows[0] + rows[1]
+    gamma = 1 / mean(squared(joined[i], joined[j]) for i in range(13) for j in range(13) if i != j)
+    kernel = lambda x, y: math.exp(-gamma * squared(x, y))
+    h = lambda x, x2, y, y2: kernel(x, x2) + kernel(y, y2) - kernel(x, y2) - kernel(x2, y)
+    close(linear_squared_mmd(a, b), mean(h(*rows[0][i : i + 2], *rows[1][i : i + 2]) for i in (0, 2, 4)))
+
+
+def test_both_estimates_of_mmd_have_one_expectation():
+    draw = Draw()
+    a, b = draw.normal(12, 2), draw.normal(12, 2) + 0.7
+    linear = []
+    for _ in range(3000):
+        rows, others = (torch.randperm(12, generator=draw.generator) for _ in range(2))
+        linear.append(linear_squared_mmd(a[rows], b[others]).item())
+    standard_error = torch.tensor(linear).std().item() / 3000**0.5
+    assert abs(mean(linear) - squared_mmd(a, b).item()) < 4 * standard_error < 0.02
+
+
+def slow_contrastive(image, text, temperature):
+    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))
+    n = range(len(image))
+    weight = [[math.exp(cosine(image[i], text[j]) / temperature) for j in n] for i in n]
+    by_image = mean(-math.log(weight[i][i] / sum(weight[i])) for i in n)
+    by_text = mean(-math.log(weight[i][i] / sum(weight[j][i] for j in n)) for i in n)
+    return (by_image + by_text) / 2
+
+
+@pytest.mark.parametrize("temperature", [0.07, 1.0])
+def test_contrastive_equals_the_loop_and_does_not_ask_which_side_is_which(temperature):
+    draw = Draw()
+    image, text = draw.normal(5, 3), draw.normal(5, 3)
+    close(contrastive(image, text, temperature=temperature), slow_contrastive(image.tolist(), text.tolist(), temperature))
+    close(contrastive(text, image, temperature=temperature), contrastive(image, text, temperature=temperature))
+    close(contrastive(3 * image, text / 2), contrastive(image, text))
+
+
+def test_agreement_equals_the_loop_and_its_target_is_a_constant():
+    draw = Draw()
+    image, text = draw.normal(4, 3).requires_grad_(), draw.normal(4, 3)
+    p, q = image.softmax(1), text.softmax(1)
+    expected, guesses = [], []
+    for x, y in zip(p.tolist(), q.tolist()):
+        guess = [((a + b) / 2) ** 2 for a, b in zip(x, y)]
+        guess = [g / sum(guess) for g in guess]
+        guesses.append(guess)
+        expected.append(-sum(g * (math.log(a) + math.log(b)) for g, a, b in zip(guess, x, y)) / 2)
+    value = agreement(image, text)
+    close(value, mean(expected))
+    by_hand = (p.detach() - torch.tensor(guesses, dtype=torch.float64)) / (2 * 4)  # of a cross-entropy against a constant
+    torch.testing.assert_close(torch.autograd.grad(value, image)[0], by_hand)
+
+
+def test_agreement_does_not_sharpen_at_temperature_one():
+    logits = Draw().normal(4, 3)
+    p = logits.softmax(1)
+    close(agreement(logits, logits, temperature=1), -(p * p.log()).sum(1).mean())

@@ -1,7 +1,34 @@
 """Lifelong hashing methods, one file each; `learner` holds what they have in common."""
 
-from dlchkit.lifelong.baselines import FineTuning, JointRetraining
+from dlchkit.lifelong.dcmh import DCMH
+from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH
+from dlchkit.lifelong.ewc import ElasticWeightConsolidation
+from dlchkit.lifelong.finetune import FineTuning
+from dlchkit.lifelong.frozen import FrozenFirstStage
+from dlchkit.lifelong.itq import IterativeQuantization
+from dlchkit.lifelong.joint import JointRetraining
 from dlchkit.lifelong.learner import Learner
+from dlchkit.lifelong.lsh import RandomHyperplanes
+from dlchkit.lifelong.lwf import LearningWithoutForgetting
+from dlchkit.lifelong.methods import METHODS, make_learners
+from dlchkit.lifelong.released_demo import ReleasedDemo
+from dlchkit.lifelong.replay import ExperienceReplay
 
-__all__ = ["DLCH", "FineTuning", "JointRetraining", "Learner"]
+__all__ = [
+    "DCMH",
+    "DLCH",
+    "DarkExperienceReplay",
+    "ElasticWeightConsolidation",
+    "ExperienceReplay",
+    "FineTuning",
+    "FrozenFirstStage",
+    "IterativeQuantization",
+    "JointRetraining",
+    "Learner",
+    "LearningWithoutForgetting",
+    "METHODS",
+    "RandomHyperplanes",
+    "ReleasedDemo",
+    "make_learners",
+]

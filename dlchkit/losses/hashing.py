@@ -1,4 +1,4 @@
-"""Loss terms, one pure function each, in the letters of the papers.
+"""Terms on codes, in the letters of DLCH.
 
 U, F, G, H: relaxed codes (n, n_bits) in (-1, 1); B: hash codes in {-1, +1};
 S: label cosine (n, m) in [0, 1]; K: number of bits. Every term is a mean over its
@@ -6,7 +6,6 @@ entries, so that its size depends neither on the batch nor on the code length; t
 papers write sums.
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,9 +31,19 @@ def cosine_fit(codes: Tensor, anchors: Tensor, similarity: Tensor) -> Tensor:
     return (cosine.relu() - similarity).square().mean()
 
 
-def quantization(codes: Tensor, hash_codes: Tensor) -> Tensor:
-    """Distance of relaxed codes to hash codes: mean over entries of (b - u)^2."""
-    return (hash_codes - codes).square().mean()
+def quantization(codes: Tensor, hash_codes: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Distance of relaxed codes to hash codes: mean over entries of (b - u)^2.
+
+    Parameters
+    ----------
+    codes : (n, n_bits); hash_codes : (n, n_bits) in {-1, +1}
+    weights : (n,) >= 0, how much each item counts in the mean; None counts all alike
+    """
+    return _mean_over_items((hash_codes - codes).square().mean(1), weights)
+
+
+def _mean_over_items(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values.mean() if weights is None else (weights * values).sum() / weights.sum()
 
 
 def bit_balance(codes: Tensor) -> Tensor:
@@ -48,7 +57,7 @@ def bit_balance(codes: Tensor) -> Tensor:
     return codes.mean(0).square().mean()
 
 
-def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor) -> Tensor:
+def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor, weights: Tensor | None = None) -> Tensor:
     """Pull inner products with stored codes to the label similarity; cost grows with the store.
 
     .. math:: \\frac{1}{nmK^2} |K S - U B^T|^2
@@ -56,16 +65,17 @@ def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor) -> 
     Parameters
     ----------
     codes : (n, n_bits); hash_codes : (m, n_bits) in {-1, +1}; similarity : (n, m) in [0, 1]
+    weights : (n,) >= 0, how much each item of ``codes`` counts; None counts all alike
 
     References
     ----------
     DLCH, arXiv 2304.13357, the terms of the incremental stage with B_old and B_new.
     """
     n_bits = codes.shape[1]
-    return (similarity - codes @ hash_codes.T / n_bits).square().mean()
+    return _mean_over_items((similarity - codes @ hash_codes.T / n_bits).square().mean(1), weights)
 
 
-def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums") -> Tensor:
+def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums", weights: Tensor | None = None) -> Tensor:
     """The same value and gradient as `inner_product_fit`, at a cost free of the number stored.
 
     With S = E E_old^T the squares expand so that stored items enter only through sums:
@@ -77,16 +87,17 @@ def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums
     codes : (n, n_bits)
     unit_labels : (n, n_classes), rows of length one (or zero)
     past : sums over the m stored items, see `CodeSums`
+    weights : (n,) >= 0, how much each item of ``codes`` counts; None counts all alike
 
     References
     ----------
     This kit's; the expansion is exact because s is an inner product of unit label vectors.
     """
     n_bits = codes.shape[1]
-    squared = ((unit_labels @ past.label_gram) * unit_labels).sum()
-    crossed = ((unit_labels @ past.label_code) * codes).sum() / n_bits
-    product = ((codes @ past.code_gram) * codes).sum() / n_bits**2
-    return (squared - 2 * crossed + product) / (len(codes) * past.count)
+    squared = ((unit_labels @ past.label_gram) * unit_labels).sum(1)
+    crossed = ((unit_labels @ past.label_code) * codes).sum(1) / n_bits
+    product = ((codes @ past.code_gram) * codes).sum(1) / n_bits**2
+    return _mean_over_items(squared - 2 * crossed + product, weights) / past.count
 
 
 class CodeSums:
@@ -111,62 +122,3 @@ class CodeSums:
         for name in vars(self):
             setattr(total, name, getattr(self, name) + getattr(other, name))
         return total
-
-
-def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy against the label vector scaled to sum one; plain cross-entropy for one label.
-
-    Parameters
-    ----------
-    logits : (n, n_classes); labels : (n, n_classes) in {0, 1}, each row with at least one 1
-    """
-    labels = labels.to(logits.dtype)
-    return F.cross_entropy(logits, labels / labels.sum(1, keepdim=True))
-
-
-def pair_distance(image: Tensor, text: Tensor) -> Tensor:
-    """Half the mean squared distance between the two activations of each pair.
-
-    .. math:: \\frac{1}{2B} \\sum_b |x_b - t_b|^2
-
-    References
-    ----------
-    CHTN, arXiv 1706.00153, the cross-modal term of the modal-sharing subnetwork.
-    """
-    return (image - text).square().sum(1).mean() / 2
-
-
-def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
-    """Squared maximum mean discrepancy between two samples: 0 in expectation if they come from one distribution.
-
-    Parameters
-    ----------
-    a, b : (n, d) and (m, d), n and m >= 2
-
-    Returns
-    -------
-    scalar; the unbiased quadratic estimate, so slightly below 0 is possible
-
-    Notes
-    -----
-    One Gaussian kernel with gamma = 1 / mean off-diagonal squared distance of the joined
-    batch, constant in the gradient. The released CHTN layer uses the linear-time estimate.
-
-    References
-    ----------
-    CHTN, arXiv 1706.00153, section 3.1; Gretton et al., JMLR 13 (2012), Lemma 6.
-    """
-    joined = torch.cat([a, b])
-    squared = _squared_distances(joined)
-    n, m, total = len(a), len(b), len(joined)
-    gamma = (total * (total - 1) / squared.detach().sum()).clamp(max=1e12)
-    kernel = torch.exp(-gamma * squared)
-    within_a = (kernel[:n, :n].sum() - n) / (n * (n - 1))
-    within_b = (kernel[n:, n:].sum() - m) / (m * (m - 1))
-    return within_a + within_b - 2 * kernel[:n, n:].mean()
-
-
-def _squared_distances(x: Tensor) -> Tensor:
-    squared_norm = x.square().sum(1)
-    distances = (squared_norm[:, None] + squared_norm - 2 * x @ x.T).clamp(min=0)
-    return distances - torch.diag(distances.diagonal())

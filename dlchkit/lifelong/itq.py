@@ -1,0 +1,57 @@
+"""Iterative quantization: the common space is turned until its points lie near the corners of a cube."""
+
+import numpy as np
+
+from dlchkit.lifelong.correlated import CorrelatedHashing
+
+ITERATIONS = 50  # as in the paper
+
+
+class IterativeQuantization(CorrelatedHashing):
+    """CCA-ITQ: rotate the common space so that taking signs loses least (Gong et al., 2013).
+
+    .. math:: \\min_{B, R} |B - V R|^2, \\quad B \\in \\{-1, +1\\}^{n \\times K}, \\; R^T R = I
+
+    with V the pairs in the common space, see `CorrelatedHashing` for parameters.
+
+    Notes
+    -----
+    The paper's CCA takes labels as the second view of an image; here the two views are
+    image and text, as in cross-modal work, and V is the sum of both projections. Where
+    the common space has fewer than K dimensions, V is filled up with zero columns: the
+    rotation then spreads what dimensions there are over all bits.
+
+    References
+    ----------
+    Gong, Lazebnik, Gordo, Perronnin, Iterative Quantization: A Procrustean Approach to
+    Learning Binary Codes for Large-Scale Image Retrieval, TPAMI 35 (2013).
+    """
+
+    name = "itq"
+
+    def find_hyperplanes(self, projected: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """The rows of the rotation (d, n_bits) that meet the dimensions there are."""
+        rank, n_bits = projected.shape[1], self.bank.n_bits
+        start = np.linalg.qr(random.standard_normal((n_bits, n_bits)))[0]
+        return learn_rotation(np.pad(projected, ((0, 0), (0, n_bits - rank))), start, iterations=ITERATIONS)[:rank]
+
+
+def learn_rotation(points: np.ndarray, rotation: np.ndarray, *, iterations: int) -> np.ndarray:
+    """Descend :math:`|B - V R|^2` by solving for B and R in turn; it never rises.
+
+    With R fixed, :math:`B = \\mathrm{sign}(V R)`; with B fixed, R = W Z^T from the
+    singular value decomposition :math:`V^T B = W \\Omega Z^T` (orthogonal Procrustes).
+
+    Parameters
+    ----------
+    points : V, (n, n_bits)
+    rotation : (n_bits, n_bits), orthogonal, where to start
+
+    Returns
+    -------
+    R, (n_bits, n_bits), orthogonal
+    """
+    for _ in range(iterations):
+        left, _, right = np.linalg.svd(points.T @ np.where(points @ rotation >= 0, 1.0, -1.0))
+        rotation = left @ right
+    return rotation

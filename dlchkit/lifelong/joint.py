@@ -1,0 +1,26 @@
+"""Joint retraining: everything seen is learned anew at every stage."""
+
+from dlchkit.data import PairedFeatures, Stage
+from dlchkit.lifelong.learner import TowerLearner
+from dlchkit.lifelong.original import train_original_stage
+from dlchkit.lifelong.retraining import rebuilt_bank
+
+
+class JointRetraining(TowerLearner):
+    """Keep all data and train anew on all of it at every stage: the costly upper reference.
+
+    Every code changes with every stage; the bank is rebuilt.
+    """
+
+    name = "joint"
+
+    def __init__(self, n_bits: int = 64, **training):
+        super().__init__(n_bits, **training)
+        self.seen: list[PairedFeatures] = []
+
+    def learn(self, stage: Stage) -> None:
+        """Start from new weights and learn everything seen so far."""
+        self.seen.append(stage.database)
+        everything = PairedFeatures.concatenate(*self.seen)
+        self.towers = self.new_towers(everything)
+        self.bank = rebuilt_bank(self.seen, train_original_stage(self, everything))

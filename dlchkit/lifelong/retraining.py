@@ -1,0 +1,21 @@
+"""What the methods share that keep all data and start anew at every stage."""
+
+import numpy as np
+
+from dlchkit.bank import CodeBank
+from dlchkit.data import PairedFeatures
+
+
+def rebuilt_bank(seen: list[PairedFeatures], codes: np.ndarray) -> CodeBank:
+    """A new bank with new codes for everything seen, stage by stage.
+
+    Parameters
+    ----------
+    seen : the data of each stage so far
+    codes : int8 (n, n_bits) in {-1, +1}, for the rows of all stages in order
+    """
+    bank, start = CodeBank(codes.shape[1]), 0
+    for index, data in enumerate(seen):
+        bank.append(codes[start : start + len(data)], labels=data.labels, ids=data.ids, stage=index)
+        start += len(data)
+    return bank

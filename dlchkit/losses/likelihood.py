@@ -1,0 +1,35 @@
+"""The pairwise likelihood of deep cross-modal hashing."""
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def negative_log_likelihood(codes: Tensor, anchors: Tensor, similar: Tensor) -> Tensor:
+    """How unlikely the similarities are if two items are similar with probability sigmoid(theta).
+
+    .. math:: \\mathrm{mean}_{ij} \\log(1 + e^{\\theta_{ij}}) - s_{ij} \\theta_{ij},
+              \\quad \\theta_{ij} = \\tfrac{1}{2} \\langle f_i, g_j \\rangle
+
+    Parameters
+    ----------
+    codes : (n, n_bits), relaxed codes of one modality
+    anchors : (m, n_bits), relaxed codes of the other
+    similar : (n, m) in {0, 1}, 1 where two items share a label
+
+    Returns
+    -------
+    scalar >= 0, lower is better; finite for any theta
+
+    References
+    ----------
+    Jiang and Li, Deep Cross-Modal Hashing, CVPR 2017, the first term of equation 1, which writes a sum.
+
+    Examples
+    --------
+    >>> import math, torch
+    >>> one = torch.ones(1, 2)  # theta = 1
+    >>> math.isclose(negative_log_likelihood(one, one, one[:, :1]), math.log(1 + math.e) - 1, rel_tol=1e-6)
+    True
+    """
+    theta = codes @ anchors.T / 2
+    return (softplus(theta) - similar * theta).mean()

@@ -1,0 +1,161 @@
+"""Terms on activations and class posteriors, for transfer between domains and modalities."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy against the label vector scaled to sum one; plain cross-entropy for one label.
+
+    Parameters
+    ----------
+    logits : (n, n_classes); labels : (n, n_classes) in {0, 1}, each row with at least one 1
+    """
+    labels = labels.to(logits.dtype)
+    return F.cross_entropy(logits, labels / labels.sum(1, keepdim=True))
+
+
+def pair_distance(image: Tensor, text: Tensor) -> Tensor:
+    """Half the mean squared distance between the two activations of each pair.
+
+    .. math:: \\frac{1}{2B} \\sum_b |x_b - t_b|^2
+
+    References
+    ----------
+    CHTN, arXiv 1706.00153, the cross-modal term of the modal-sharing subnetwork.
+    """
+    return (image - text).square().sum(1).mean() / 2
+
+
+def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
+    """Squared maximum mean discrepancy between two samples: 0 in expectation if they come from one distribution.
+
+    .. math:: \\frac{1}{n(n-1)} \\sum_{i \\ne j} k(a_i, a_j) + \\frac{1}{m(m-1)} \\sum_{i \\ne j} k(b_i, b_j)
+              - \\frac{2}{nm} \\sum_{ij} k(a_i, b_j)
+
+    Parameters
+    ----------
+    a, b : (n, d) and (m, d), n and m >= 2
+
+    Returns
+    -------
+    scalar; the unbiased quadratic estimate, so slightly below 0 is possible
+
+    Notes
+    -----
+    One Gaussian kernel with gamma = 1 / mean off-diagonal squared distance of the joined
+    batch, constant in the gradient. The released CHTN layer uses the linear-time
+    estimate, which is `linear_squared_mmd`.
+
+    References
+    ----------
+    CHTN, arXiv 1706.00153, section 3.1; Gretton et al., JMLR 13 (2012), Lemma 6.
+    """
+    n, m = len(a), len(b)
+    joined = torch.cat([a, b])
+    kernel = torch.exp(-_gamma(joined) * _squared_distances(joined))
+    within_a = (kernel[:n, :n].sum() - n) / (n * (n - 1))
+    within_b = (kernel[n:, n:].sum() - m) / (m * (m - 1))
+    return within_a + within_b - 2 * kernel[:n, n:].mean()
+
+
+def linear_squared_mmd(a: Tensor, b: Tensor) -> Tensor:
+    """The same discrepancy from disjoint pairs of rows: as unbiased, cheaper and far noisier.
+
+    .. math:: \\frac{2}{n} \\sum_{i=1}^{n/2} k(a_{2i-1}, a_{2i}) + k(b_{2i-1}, b_{2i}) - k(a_{2i-1}, b_{2i}) - k(a_{2i}, b_{2i-1})
+
+    Parameters
+    ----------
+    a, b : (n, d) and (m, d), rows in random order; as many rows of each are used as the
+        shorter has, less one if that is odd; at least 2
+
+    Notes
+    -----
+    Kernel and its width as in `squared_mmd`.
+
+    References
+    ----------
+    Gretton et al., JMLR 13 (2012), Lemma 14; the estimate of CHTN's released MMD layer.
+    """
+    n = min(len(a), len(b)) // 2 * 2
+    gamma = _gamma(torch.cat([a, b]))
+    kernel = lambda x, y: torch.exp(-gamma * (x - y).square().sum(1))
+    a_odd, a_even, b_odd, b_even = a[:n:2], a[1:n:2], b[:n:2], b[1:n:2]
+    return (kernel(a_odd, a_even) + kernel(b_odd, b_even) - kernel(a_odd, b_even) - kernel(a_even, b_odd)).mean()
+
+
+def _gamma(joined: Tensor) -> Tensor:
+    """1 / mean off-diagonal squared distance, in linear time: sum_ij |x_i - x_j|^2 = 2n sum_i |x_i - mean|^2."""
+    spread = (joined - joined.mean(0)).square().sum().detach()
+    return ((len(joined) - 1) / (2 * spread)).clamp(max=1e12)
+
+
+def _squared_distances(x: Tensor) -> Tensor:
+    squared_norm = x.square().sum(1)
+    distances = (squared_norm[:, None] + squared_norm - 2 * x @ x.T).clamp(min=0)
+    return distances - torch.diag(distances.diagonal())
+
+
+def contrastive(image: Tensor, text: Tensor, *, temperature: float = 0.07) -> Tensor:
+    """Let each image know its own text among the batch's texts, and each text its image.
+
+    .. math:: -\\frac{1}{2B} \\sum_b \\log \\frac{e^{\\cos(x_b, t_b)/\\tau}}{\\sum_c e^{\\cos(x_b, t_c)/\\tau}}
+              + \\log \\frac{e^{\\cos(x_b, t_b)/\\tau}}{\\sum_c e^{\\cos(x_c, t_b)/\\tau}}
+
+    Parameters
+    ----------
+    image, text : (B, d), row b of both belongs to pair b
+    temperature : tau > 0
+
+    Returns
+    -------
+    scalar >= 0; log B where nothing is told apart
+
+    References
+    ----------
+    InfoNCE: van den Oord, Li and Vinyals, arXiv 1807.03748, equation 4; symmetric, with
+    this temperature, in CLIP (Radford et al., ICML 2021). Neither CHTN nor MHTN has it.
+
+    Examples
+    --------
+    >>> same = torch.ones(4, 3)
+    >>> round(contrastive(same, same).item(), 4), round(torch.tensor(4.0).log().item(), 4)
+    (1.3863, 1.3863)
+    """
+    similarity = F.normalize(image) @ F.normalize(text).T / temperature
+    own = torch.arange(len(similarity), device=similarity.device)
+    return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2
+
+
+def agreement(image_logits: Tensor, text_logits: Tensor, *, temperature: float = 0.5) -> Tensor:
+    """Pull both class posteriors of a pair to a sharper version of their mean.
+
+    .. math:: -\\frac{1}{2B} \\sum_b \\sum_c q_{bc} (\\log p_{bc} + \\log r_{bc}), \\quad
+              q_{bc} \\propto ((p_{bc} + r_{bc})/2)^{1/T}
+
+    with p and r the softmax of the two logits, and q constant in the gradient.
+
+    Parameters
+    ----------
+    image_logits, text_logits : (B, n_classes)
+    temperature : T in (0, 1]; 1 does not sharpen
+
+    References
+    ----------
+    This kit's use for pairs. Averaging guesses and sharpening them with T = 0.5 is the
+    label guessing of MixMatch (Berthelot et al., NeurIPS 2019, arXiv 1905.02249,
+    equations 6 and 7), whose guesses come from augmented copies of one image.
+
+    Examples
+    --------
+    Two sides that are sure of different classes: the mean is undecided, so is what both are pulled to.
+
+    >>> sure = torch.tensor([[20.0, -20.0]])
+    >>> round(agreement(sure, sure).item(), 3), round(agreement(sure, -sure).item(), 3)
+    (0.0, 20.0)
+    """
+    guess = (image_logits.softmax(1) + text_logits.softmax(1)) / 2
+    guess = guess.detach() ** (1 / temperature)
+    guess = guess / guess.sum(1, keepdim=True)
+    return (F.cross_entropy(image_logits, guess) + F.cross_entropy(text_logits, guess)) / 2
