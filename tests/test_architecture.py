@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "dlchkit"
 LAYERS = [
     {"errors", "storage", "runtime", "codes", "similarity", "scenes"},
     {"data", "bank", "records", "streams"},
-    {"losses", "metrics"},
+    {"losses", "metrics", "budget"},
     {"encoders", "transfer", "correlation"},
-    {"lifelong", "evaluation", "summary", "budget", "bias", "policy"},
+    {"lifelong", "evaluation", "summary", "trials", "bias", "policy"},
     {"download", "loaders", "catalog", "plotting", "status", "report", "batch", "sweep", "workers", "results", "bench", "tour", "cli"},
 ]
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}

@@ -25,7 +25,7 @@ def describe_stages(methods: dict[str, MethodRecord]) -> str:
     parts = []
     for direction in DIRECTIONS:
         means = {name: stage_means(method, direction) for name, method in methods.items()}
-        moves = [f"from {_number(m[0])} to {_number(m[-1])} ({name})" for name, m in means.items()]
+        moves = [f"from {_number(m[0])} to {_number(m[-1])} ({name})" for name, m in means.items() if not np.isnan(m[0])]
         parts.append(f"for {in_words(direction)} {joined(moves)}")
     return f"Between the first and the last stage the mean mAP over all queries so far went {'; '.join(parts)}."
 
@@ -56,6 +56,9 @@ def describe_seconds(methods: dict[str, MethodRecord]) -> str:
     joint = methods.get("joint")
     parts = []
     for name, method in methods.items():
+        if np.isnan(method.seconds[0]):
+            parts.append(f"{method.seconds[-1]:.1f} s ({name}, everything at once)")
+            continue
         words = f"{sum(method.seconds[stages]):.1f} s ({name}"
         if joint is not None and name != "joint" and stages.start and len(method.seconds) == len(joint.seconds):
             words += f", {_less_or_more(time_reduction(method.seconds, joint.seconds))} than joint"

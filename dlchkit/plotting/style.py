@@ -45,7 +45,16 @@ class Look(NamedTuple):
 
 # Okabe and Ito's colours, told apart with any common colour blindness.
 _KNOWN = {"joint": Look("#0072B2", "o", "-", ""), "finetune": Look("#D55E00", "s", "--", "////"), "dlch": Look("#009E73", "^", "-.", "....")}
-_OTHERS = [Look("#CC79A7", "D", ":", "xxxx"), Look("#B07A00", "v", (0, (5, 1)), "\\\\\\\\"), Look("#56B4E9", "P", (0, (3, 1, 1, 1)), "----")]
+_OTHERS = [
+    Look("#CC79A7", "D", ":", "xxxx"),
+    Look("#B07A00", "v", (0, (5, 1)), "\\\\\\\\"),
+    Look("#56B4E9", "P", (0, (3, 1, 1, 1)), "----"),
+    Look("#5F5F5F", "X", (0, (1, 1)), "||||"),
+    Look("#8A3FC0", "<", (0, (6, 2, 1, 2)), "++++"),
+    Look("#7A4B1E", ">", (0, (4, 3)), "oooo"),
+    Look("#C9A800", "*", (0, (2, 1)), "//"),
+    Look("#000000", "h", (0, (8, 2)), "\\\\"),
+]
 
 
 def looks(names) -> dict[str, Look]:
