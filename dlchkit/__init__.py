@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "bank": ["CodeBank"],
     "bias": ["source_bias"],
-    "budget": ["ablation_variants", "flat_from", "gain_over", "label_budget", "mean_scores", "score_table"],
+    "budget": ["budget_intervals", "flat_from", "gain_over", "mean_scores", "score_table"],
     "bench": ["bench_map"],
     "catalog": ["load", "load_source", "locate"],
     "codes": ["binarize", "hamming_distance", "pack_codes", "unpack_codes"],
@@ -45,6 +45,7 @@ _ROOMS = {
         "METHODS",
         "RandomHyperplanes",
         "ReleasedDemo",
+        "StrictDLCH",
         "make_learners",
     ],
     "metrics": [
@@ -82,6 +83,7 @@ _ROOMS = {
     "streams": ["class_incremental_stream", "load_stream", "retrieval_split", "save_stream", "split_rows", "stage_sizes", "stream_digest"],
     "summary": ["summarise"],
     "transfer": ["CHTN_TERMS", "HybridTransferNetwork", "KIT_TERMS", "MHTN_TERMS", "train_transfer"],
+    "trials": ["ablation_variants", "label_budget"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = sorted(_ROOM_OF)

@@ -135,6 +135,21 @@ def test_one_stage_and_unknown_methods_are_drawn_too():
     assert "only stage took 1.0 s (joint)" in plotting.describe_seconds(methods)
 
 
+def test_a_method_that_learned_all_at_once_has_a_last_row_only(methods):
+    methods["dcmh"] = MethodRecord(R=dict.fromkeys(DIRECTIONS, [[NAN, NAN], [0.5, 0.4]]), seconds=[NAN, 7.0], old_codes_unchanged=[])
+    figures = [plotting.plot_R(methods, "image_to_text"), plotting.plot_stages(methods), plotting.plot_forgetting(methods), plotting.plot_seconds(methods)]
+    assert all("nan" not in drawn(figure) for figure in figures)
+    assert "dcmh: all at once" in drawn(figures[-1])
+    said = [plotting.describe_R(methods, "image_to_text"), plotting.describe_stages(methods), plotting.describe_forgetting(methods), plotting.describe_seconds(methods)]
+    assert all("nan" not in sentence and "not defined" not in sentence for sentence in said)
+    assert "7.0 s (dcmh, everything at once)" in said[-1] and "0.45 (dcmh)" in said[0] and "dcmh" not in said[1] + said[2]
+
+
+def test_many_methods_are_told_apart_by_marker_alone():
+    names = ["joint", "dlch", "finetune", "frozen", "lwf", "ewc", "replay", "der++", "dcmh", "itq", "lsh"]
+    assert len({look.marker for look in looks(names).values()}) == len({look.colour for look in looks(names).values()}) == len(names)
+
+
 def test_a_method_looks_the_same_in_every_company():
     assert looks(["dlch"])["dlch"] == looks(["mine", "joint", "dlch"])["dlch"]
     assert len(set(looks(["joint", "finetune", "dlch", "mine", "other"]).values())) == 5

@@ -35,7 +35,7 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    for command in ([], ["tour"], ["run"]):
+    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["bench", "map"]):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out

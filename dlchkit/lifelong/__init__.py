@@ -2,7 +2,7 @@
 
 from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
-from dlchkit.lifelong.dlch import DLCH
+from dlchkit.lifelong.dlch import DLCH, StrictDLCH
 from dlchkit.lifelong.ewc import ElasticWeightConsolidation
 from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
@@ -30,5 +30,6 @@ __all__ = [
     "METHODS",
     "RandomHyperplanes",
     "ReleasedDemo",
+    "StrictDLCH",
     "make_learners",
 ]

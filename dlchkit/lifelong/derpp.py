@@ -40,7 +40,7 @@ class DarkExperienceReplay(TowerLearner):
 
     name = "der++"
 
-    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 1.0, **training):
+    def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 10.0, **training):
         super().__init__(n_bits, **training)
         if not alpha >= 0:
             raise DataError(f"alpha is {alpha}; it is the weight of a loss term, 0 or more")

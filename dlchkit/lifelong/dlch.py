@@ -133,6 +133,15 @@ class DLCH(TowerLearner):
         return binarize(solve_new_codes(new_codes, _outputs(towers), similarity, pull).cpu().numpy())
 
 
+class StrictDLCH(DLCH):
+    """`DLCH` in the strict reading of "new data only": no old item is kept, ``rehearsal`` is 0."""
+
+    name = "dlch-strict"
+
+    def __init__(self, n_bits: int = 64, **training):
+        super().__init__(n_bits, rehearsal=0, **training)
+
+
 @torch.no_grad()
 def _outputs(towers):
     return [tower(x) for tower, x in towers.items()]

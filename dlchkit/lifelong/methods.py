@@ -6,7 +6,7 @@ import inspect
 from dlchkit.errors import DataError
 from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
-from dlchkit.lifelong.dlch import DLCH
+from dlchkit.lifelong.dlch import DLCH, StrictDLCH
 from dlchkit.lifelong.ewc import ElasticWeightConsolidation
 from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
@@ -22,6 +22,7 @@ METHODS = {
     for method in (
         JointRetraining,
         DLCH,
+        StrictDLCH,
         FineTuning,
         FrozenFirstStage,
         LearningWithoutForgetting,

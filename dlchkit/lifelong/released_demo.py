@@ -11,7 +11,7 @@ from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.lifelong.dlch import descend
 from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.released_slips import increment_loss, known_defects, new_rows, sample_rows, target_rows
+from dlchkit.lifelong.released_slips import increment_loss, known_defects, new_code_pull, sample_rows, target_rows
 from dlchkit.losses import cosine_fit, quantization
 from dlchkit.metrics import average_precision, mean_of_defined
 from dlchkit.similarity import shares_label
@@ -190,9 +190,9 @@ class ReleasedDemo(TowerLearner):
                 self._train_epoch(optimizers[side], getattr(self.towers, side), inputs[side], outputs[side], codes, rows, similarity, n_old)
                 optimizers[side].param_groups[0]["lr"] *= RATE_DECAY
                 if not one_code:
-                    fresh[side] = self._solve(fresh[side], [outputs[side]], rows, similarity[:, n_old:])
+                    fresh[side] = self._solve(fresh[side], [outputs[side]], rows - n_old, similarity[:, n_old:])
             if one_code:
-                fresh = dict.fromkeys(SIDES, self._solve(fresh["image"], list(outputs.values()), rows, similarity[:, n_old:]))
+                fresh = dict.fromkeys(SIDES, self._solve(fresh["image"], list(outputs.values()), rows - n_old, similarity[:, n_old:]))
             self.codes = {side: torch.cat([old[side], fresh[side]]) for side in SIDES}
             if self.on_epoch is not None:
                 self.on_epoch(self)
@@ -208,11 +208,7 @@ class ReleasedDemo(TowerLearner):
         tower.eval()
 
     def _solve(self, fresh, outputs, rows, similarity):
-        """The discrete step: P = K S_new^T U + alpha U_bar, where U_bar has a row for each new item."""
-        n_bits, n_old = self.bank.n_bits, len(self.data) - len(fresh)
-        pull = sum(n_bits * similarity.T @ u for u in outputs)
-        known = new_rows(rows, n_old, self.mend)
-        pull[rows[known] - n_old] += self.alpha * sum(u[known] for u in outputs)
+        pull = new_code_pull(outputs, rows, similarity, alpha=self.alpha, mend=self.mend)
         return descend(fresh, pull, sum(u.T @ u for u in outputs))
 
     def _batches(self, n):

@@ -62,13 +62,35 @@ def target_rows(rows: torch.Tensor, mend=()) -> torch.Tensor:
     return rows if "quantization_target" in mend else torch.arange(len(rows), device=rows.device)
 
 
-def new_rows(rows: torch.Tensor, n_old: int, mend=()) -> torch.Tensor:
-    """Positions in the sample of what is taken for new; released: none.
+def taken_for_new(rows: torch.Tensor, mend=()) -> torch.Tensor:
+    """Positions in the sample of the items whose rows among the new ones, ``rows``, are 0 or more; released: none.
 
     Examples
     --------
-    >>> new_rows(torch.tensor([7, 2, 5]), 5), new_rows(torch.tensor([7, 2, 5]), 5, ["new_rows"])
+    >>> taken_for_new(torch.tensor([2, -3, 0])), taken_for_new(torch.tensor([2, -3, 0]), ["new_rows"])
     (tensor([], dtype=torch.int64), tensor([0, 2]))
     """
-    taken = (rows >= n_old).nonzero()[:, 0]
+    taken = (rows >= 0).nonzero()[:, 0]
     return taken if "new_rows" in mend else taken[:0]
+
+
+def new_code_pull(outputs: list[torch.Tensor], rows: torch.Tensor, similarity: torch.Tensor, *, alpha: float, mend=()) -> torch.Tensor:
+    """What the discrete step pulls new codes to: :math:`P = K S_{new}^T U + \\alpha \\bar U`, summed over ``outputs``.
+
+    Row r of :math:`\\bar U` is the output of the item taken for the r-th new one, or zero.
+    As released nothing is taken for new, so that the second term is zero.
+
+    Parameters
+    ----------
+    outputs : one U (m, n_bits) per modality that shares the codes
+    rows : (m,) what each sampled item is taken for among the new ones, negative for old
+    similarity : S_new, (m, n_new) label cosine of sample and new items
+
+    Returns
+    -------
+    (n_new, n_bits), for `dlchkit.lifelong.dlch.descend`
+    """
+    taken = taken_for_new(rows, mend)
+    pull = sum(u.shape[1] * similarity.T @ u for u in outputs)
+    pull[rows[taken]] += alpha * sum(u[taken] for u in outputs)
+    return pull

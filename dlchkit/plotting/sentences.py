@@ -35,7 +35,8 @@ def describe_forgetting(methods: dict[str, MethodRecord], *, joint: str = "joint
     parts = []
     for direction in DIRECTIONS:
         split = {name: drop_split(methods, name, direction, joint=joint) for name in methods}
-        rest = [f"{name} {_lost(forgot, 'forgot' if joint in methods else 'dropped')}" for name, (_, forgot) in split.items() if name != joint]
+        verb = "forgot" if joint in methods else "dropped"
+        rest = [f"{name} {_lost(forgot, verb)}" for name, (_, forgot) in split.items() if name != joint and not np.isnan(forgot)]
         words = f"for {in_words(direction)} "
         if joint in methods:
             harder = split[joint][0]

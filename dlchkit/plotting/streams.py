@@ -142,7 +142,7 @@ def plot_seconds(methods: dict[str, MethodRecord]):
 def _with_saving(name, seconds, joint):
     if name == "joint" or joint is None or len(seconds) < 2 or len(seconds) != len(joint.seconds):
         return name
-    saved = time_reduction(seconds, joint.seconds)
-    if np.isnan(saved):
+    if np.isnan(seconds[0]):
         return f"{name}: all at once"
+    saved = time_reduction(seconds, joint.seconds)
     return f"{name}: {abs(saved):.0%} {'less' if saved >= 0 else 'more'} than joint"
