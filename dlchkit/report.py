@@ -21,6 +21,7 @@ TITLES = {
     "02_transfer": "Transfer from labelled images",
     "03_increments": "Classes arriving in stages",
     "04_forgetting": "Who forgot, and why",
+    "09_released_demo": "What the released demo computes",
 }
 DATABASE_CODES = {
     "learned": "learned from the items' labels, so every item of the database must be labelled; this flatters the scores",

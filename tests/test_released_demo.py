@@ -240,13 +240,13 @@ def test_a_seed_fixes_every_code_and_nothing_outside_moves(stream):
 
 
 def test_mended_it_learns_the_new_classes_and_released_it_does_not(stream):
-    learner = demo(epochs=20, sample=200)
+    learner = demo(epochs=20, sample=200, hidden=256)
     learner.observe(stream[0])
     released, mended = learner.mended(), learner.mended(*DEFECTS)
     released.observe(stream[1])
     mended.observe(stream[1])
     for direction, score in mended.scores(stream[1].query).items():
-        assert score > 0.9 > released.scores(stream[1].query)[direction] + 0.1
+        assert score > 0.7 and released.scores(stream[1].query)[direction] < 0.5
 
 
 def test_it_runs_in_a_stream_like_every_learner(stream):
@@ -308,12 +308,11 @@ def test_without_zeros_it_is_the_kit_s_average_precision():
     np.testing.assert_allclose(ternary_average_precision(query, stored, labels[:70], labels[70:]), expected)
 
 
-
 # --- the picture ---
 
 
 def test_the_picture_names_every_defect_and_the_sentence_the_largest():
-    score = lambda value: dict.fromkeys(("image_to_text", "text_to_image"), value)  # noqa: E731
+    score = lambda value: dict.fromkeys(("image_to_text", "text_to_image"), value)
     only = {"balance": score(0.5), "learning_rate": score(0.7)}
     all_but = {"balance": score(0.9), "learning_rate": score(0.55)}
     lines = {"released": score(0.5), "mended": score(0.9)}

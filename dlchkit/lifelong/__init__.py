@@ -18,6 +18,7 @@ from dlchkit.lifelong.replay import ExperienceReplay
 __all__ = [
     "DCMH",
     "DLCH",
+    "METHODS",
     "DarkExperienceReplay",
     "ElasticWeightConsolidation",
     "ExperienceReplay",
@@ -27,7 +28,6 @@ __all__ = [
     "JointRetraining",
     "Learner",
     "LearningWithoutForgetting",
-    "METHODS",
     "RandomHyperplanes",
     "ReleasedDemo",
     "StrictDLCH",

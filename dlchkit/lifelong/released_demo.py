@@ -26,8 +26,8 @@ CHUNK = 64  # queries ranked at once: bounds memory to CHUNK x database
 class ReleasedDemo(TowerLearner):
     """Deep Lifelong Cross-modal Hashing as the authors' released demo computes it.
 
-    Written from a description of what the demo computes, to show what each of its slips
-    does to the numbers; for work, use `DLCH`. Each slip is mended by naming it:
+    Written anew from what the demo computes, to show what each of its slips does to the
+    numbers; for work, use `DLCH`. Each slip is mended by naming it:
 
     - ``new_code_term``: the fit to the new codes is computed and never added to the loss
     - ``row_order``: items are shuffled, yet row numbers are read as rows of [old; new]
