@@ -122,6 +122,8 @@ def test_what_was_not_run_is_refused(pairs, source, made, refused):
         ablation_variants(CHTN_TERMS, switched=["agreement"])
     with refused("budgets are [3, 3]", "none twice"):
         label_budget(pairs, source, budgets=(3, 3))
+    with refused("per_class is 0"):
+        label_budget(pairs, source, budgets=(0,))
     with refused("seeds are []", "at least one"):
         label_budget(pairs, source, seeds=())
 
@@ -186,6 +188,10 @@ def test_figures_are_drawn_and_described(result, made, bias):
     words = describe_label_budget(made)
     assert "0.40 to 0.81 (no transfer, flat from 10)" in words and "CCA, without labels, stands at 0.55" in words
     assert "gain over no transfer is 0.20" in words and "better at 1" in words
+    alone = {**made, "budgets": [1], "variants": {name: {d: rows[d][:1] for d in rows} for name, rows in made["variants"].items()}}
+    assert describe_label_budget(alone).startswith(
+        "With 1 labelled pairs per class the mean mAP of both directions is 0.40 (no transfer) and 0.60 (better)."
+    )
     lines = {line.get_label() for axes in plot_label_budget(made).axes for line in axes.get_lines()}
     assert "CCA (no labels)" in lines
 

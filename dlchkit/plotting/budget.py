@@ -19,7 +19,7 @@ _LOOKS = [
     Look("#B07A00", "P", (0, (5, 1)), ""),
 ]
 _REFERENCE_LINES = [(0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 3))]
-_NAMED = 3  # classes named in the scatter: those with the largest and smallest gain
+_NAMED = 2  # classes named in the scatter: those with the largest and smallest gain
 
 
 @styled
@@ -44,7 +44,7 @@ def plot_label_budget(result: dict):
         axes.set_title(in_words(direction))
         axes.set_xticks(places, [_in_words(budget) for budget in result["budgets"]])
         axes.set_xlabel("labelled pairs per class")
-        axes.margins(x=0.08)
+        axes.set_xlim(-0.5, len(places) - 0.5)
     all_axes[0, 0].set_ylabel("mAP of class posteriors")
     figure.legend(*all_axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
@@ -64,13 +64,16 @@ def _means_and_reach(result, name, direction):
 
 def describe_label_budget(result: dict, *, baseline: str = "no transfer") -> str:
     """Say where each variant's curve begins and ends, where it flattens, and the best gain over ``baseline``."""
-    parts = []
-    for name in result["variants"]:
-        ends = [np.mean([np.mean(result["variants"][name][direction][i]) for direction in DIRECTIONS]) for i in (0, -1)]
-        flat = _in_words(flat_from(result, name))
-        parts.append(f"from {ends[0]:.2f} to {ends[1]:.2f} ({name}{', flat from ' + flat if len(result['budgets']) > 1 else ''})")
     first, last = (_in_words(result["budgets"][i]) for i in (0, -1))
-    sentence = f"From {first} to {last} labelled pairs per class the mean mAP of both directions goes {joined(parts)}."
+    parts = []
+    for name, rows in result["variants"].items():
+        begin, end = (f"{np.mean([np.mean(rows[direction][i]) for direction in DIRECTIONS]):.2f}" for i in (0, -1))
+        curve = f"from {begin} to {end} ({name}, flat from {_in_words(flat_from(result, name))})"
+        parts.append(curve if len(result["budgets"]) > 1 else f"{begin} ({name})")
+    if len(result["budgets"]) > 1:
+        sentence = f"From {first} to {last} labelled pairs per class the mean mAP of both directions goes {joined(parts)}."
+    else:
+        sentence = f"With {first} labelled pairs per class the mean mAP of both directions is {joined(parts)}."
     for name, scores in result["references"].items():
         sentence += f" {name}, without labels, stands at {np.mean([np.mean(row) for row in scores.values()]):.2f}."
     return sentence + _best_gain(result, baseline)
