@@ -62,6 +62,7 @@ def label_budget(
     seeds: Sequence[int] = range(5),
     references: Mapping[str, Callable] | None = None,
     query_fraction: float = 0.15,
+    split_seed: int = 0,
     on_run: Callable | None = None,
     **options,
 ) -> dict:
@@ -73,9 +74,10 @@ def label_budget(
     variants : name -> options of `train_transfer`; ``every_pair=True`` gives a variant the
         database's other pairs too, without their labels
     budgets : labelled pairs per class; None shows the labels of the whole database
-    seeds : a seed fixes split, labelled pairs, weights and batches, alike for all variants
-    references : name -> function from pairs to a `CorrelationModel`; fitted once per seed
-        on all pairs of the database, since it needs no labels
+    seeds : a seed fixes labelled pairs, weights and batches, alike for all variants
+    references : name -> function from pairs to a `CorrelationModel`; fitted once on all
+        pairs of the database, since it needs neither labels nor a seed
+    query_fraction, split_seed : see `dlchkit.streams.split_rows`; all seeds share the queries
     on_run : called after each training with (runs done, runs in all, {variant: mean mAP})
     options : what all variants share, e.g. ``epochs``, ``width``
 
@@ -86,18 +88,18 @@ def label_budget(
     budgets, seeds : as given
     labelled_pairs : one list per budget, a number per seed
     variants : name -> direction -> one list per budget, a score (mAP of class posteriors) per seed
-    references : name -> direction -> a score per seed
+    references : name -> direction -> a list of one score
     """
     budgets, seeds = list(budgets), [int(seed) for seed in seeds]
     _check(budgets, seeds, variants)
     scores = {name: {direction: [[] for _ in budgets] for direction in DIRECTIONS} for name in variants}
     reference_scores = {name: {direction: [] for direction in DIRECTIONS} for name in references or {}}
     labelled_pairs, done = [[] for _ in budgets], 0
+    query, database = split_rows(target, query_fraction=query_fraction, seed=split_seed)
+    for name, fit in (references or {}).items():
+        for direction, score in evaluate_correlation(fit(target[database]), target[query], target[database]).items():
+            reference_scores[name][direction].append(score)
     for seed in seeds:
-        query, database = split_rows(target, query_fraction=query_fraction, seed=seed)
-        for name, fit in (references or {}).items():
-            for direction, score in evaluate_correlation(fit(target[database]), target[query], target[database]).items():
-                reference_scores[name][direction].append(score)
         for i, budget in enumerate(budgets):
             labelled = choose_labelled(target.labels, database, per_class=len(target) if budget is None else budget, seed=seed)
             labelled_pairs[i].append(len(labelled))

@@ -48,7 +48,7 @@ def test_every_variant_is_run_for_every_budget_and_seed(result):
 
 
 def test_a_score_is_what_the_same_steps_by_hand_give(pairs, source, result):
-    query, database = retrieval_split(pairs.groups, seed=3)
+    query, database = retrieval_split(pairs.groups, seed=0)
     labelled = choose_labelled(pairs.labels, database, per_class=2, seed=3)
     rest = np.array([row for row in database if row not in set(labelled)])
     for name, unlabelled in (("CHTN", None), ("CHTN, every pair", rest)):
@@ -56,7 +56,7 @@ def test_a_score_is_what_the_same_steps_by_hand_give(pairs, source, result):
         by_hand = evaluate_posteriors(network, pairs[query], pairs[database])
         assert {d: result["variants"][name][d][0][1] for d in DIRECTIONS} == pytest.approx(by_hand, abs=1e-6)
     by_hand = evaluate_correlation(fit_cca(pairs[database]), pairs[query], pairs[database])
-    assert {d: result["references"]["CCA"][d][1] for d in DIRECTIONS} == pytest.approx(by_hand, abs=1e-6)
+    assert {d: result["references"]["CCA"][d][0] for d in DIRECTIONS} == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_progress_is_told_after_every_training(pairs, source):
@@ -85,7 +85,7 @@ def made():
         "seeds": [0, 1],
         "labelled_pairs": [[3, 3], [30, 30], [60, 61]],
         "variants": {"no transfer": rows(0.3), "better": better},
-        "references": {"CCA": {d: [0.5, 0.6] for d in DIRECTIONS}},
+        "references": {"CCA": {d: [0.55] for d in DIRECTIONS}},
     }
 
 

@@ -138,7 +138,6 @@ class TowerLearner:
         ----------
         score : from `held_out_score`; the epoch where it is best wins
         """
-        rows = torch.arange(rows) if isinstance(rows, int) else rows  # TEMP
         best, steps = BestEpoch(self.towers, self.patience), self.epochs * -(-len(rows) // self.batch_size)
         optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=steps)

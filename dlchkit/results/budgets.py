@@ -1,6 +1,6 @@
 """Tables about label budgets: what each variant of transfer scores with so many labelled pairs per class.
 
-They read the finding "label_budget" of a record, the outcome of `dlchkit.budget.label_budget`.
+They read the findings "label_budget" and "ablation" of a record, made by `dlchkit.trials.label_budget`.
 """
 
 import math
@@ -11,11 +11,12 @@ import numpy as np
 
 from dlchkit.budget import flat_from
 from dlchkit.records import DIRECTIONS
-from dlchkit.results.cells import NOTHING, column_with_best, difference, over_seeds, table
+from dlchkit.results.cells import NOTHING, column_with_best, difference, over_seeds, spread, table
 from dlchkit.results.collect import SweepResults, is_number
 
 FINDING = "label_budget"
 BASELINE = "no transfer"
+ABLATION, ALL = "ablation", "all terms"
 
 
 def merged(results: SweepResults, setting: str) -> dict | None:
@@ -23,7 +24,7 @@ def merged(results: SweepResults, setting: str) -> dict | None:
 
     Returns
     -------
-    what `dlchkit.budget.label_budget` returns, undefined scores as NaN
+    what `dlchkit.trials.label_budget` returns, undefined scores as NaN
     """
     found = [record.findings[FINDING] for record in results.at(setting).values() if FINDING in record.findings]
     if not found:
@@ -42,7 +43,9 @@ def merged(results: SweepResults, setting: str) -> dict | None:
         "seeds": seeds,
         "labelled_pairs": [over_runs("labelled_pairs", b) for b in steps],
         "variants": {name: {d: [over_runs("variants", name, d, b) for b in steps] for d in DIRECTIONS} for name in first["variants"]},
-        "references": {name: {d: over_runs("references", name, d) for d in DIRECTIONS} for name in first["references"]},
+        "references": {
+            name: {d: sorted({score for run in found for score in run["references"][name][d]}) for d in DIRECTIONS} for name in first["references"]
+        },
     }
 
 
@@ -54,7 +57,8 @@ def budget_tables(found: dict) -> dict[str, str]:
         body = [[name, *cells] for name, *cells in zip(found["variants"], *(column_with_best(column, usual) for column in columns))]
         header = ["variant", *map(in_words, found["budgets"])]
         if found["references"]:
-            without = column_with_best([_interval(scores[direction]) for scores in found["references"].values()], usual)
+            alone = [_interval(scores[direction]) for scores in found["references"].values()]
+            without = column_with_best(alone, max(interval.n for interval in alone))  # a reference has one score per split
             body = [[name, NOTHING, *cells] for name, *cells in body]
             body += [[name, cell, *[NOTHING] * len(columns)] for name, cell in zip(found["references"], without)]
             header.insert(1, "no labels")
@@ -69,6 +73,20 @@ def gain_table(found: dict) -> str:
     usual, means = len(found["seeds"]), {name: np.mean([rows[d] for d in DIRECTIONS], axis=0) for name, rows in found["variants"].items()}
     rows = [[name, *(difference(_interval(row), usual) for row in mean - means[BASELINE])] for name, mean in means.items() if name != BASELINE]
     return table(["variant", *map(in_words, found["budgets"])], rows)
+
+
+def ablation_table(results: SweepResults, setting: str) -> str:
+    """Parts of transfer off and on, from the finding "ablation": mAP, and the difference to all parts; "" without it."""
+    found = [record.findings[ABLATION] for record in results.at(setting).values() if record.findings.get(ABLATION)]
+    if not found or ALL not in found[0]:
+        return ""
+    rows = []
+    for name in found[0]:
+        scores = {d: [run[name][f"map_{d}"] for run in found] for d in DIRECTIONS}
+        gaps = [np.mean([run[name][f"map_{d}"] - run[ALL][f"map_{d}"] for d in DIRECTIONS]) for run in found]
+        cells = [spread(_interval(scores[d]), len(found)) for d in DIRECTIONS]
+        rows.append([name, *cells, NOTHING if name == ALL else difference(_interval(gaps), len(found))])
+    return table(["variant", *(direction.replace("_", " ") for direction in DIRECTIONS), "difference to all terms"], rows)
 
 
 def enough(found: dict) -> dict[str, str]:

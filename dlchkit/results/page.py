@@ -60,7 +60,13 @@ def _budget_section(results: SweepResults) -> str:
 
     found = {setting: budgets.merged(results, setting) for setting in results.settings}
     parts = {
-        setting: {"n_seeds": len(one["seeds"]), "scores": budgets.budget_tables(one), "gains": budgets.gain_table(one), "enough": budgets.enough(one)}
+        setting: {
+            "n_seeds": len(one["seeds"]),
+            "scores": budgets.budget_tables(one),
+            "gains": budgets.gain_table(one),
+            "enough": budgets.enough(one),
+            "ablation": budgets.ablation_table(results, setting),
+        }
         for setting, one in found.items()
         if one is not None
     }
