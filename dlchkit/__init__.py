@@ -25,11 +25,11 @@ _ROOMS = {
     "bench": ["bench_map"],
     "catalog": ["load", "load_source", "locate"],
     "codes": ["binarize", "hamming_distance", "pack_codes", "unpack_codes"],
-    "correlation": ["evaluate_correlation", "fit_cca", "fit_kernel_cca"],
+    "correlation": ["fit_cca", "fit_kernel_cca"],
     "data": ["PairedDataset", "PairedFeatures", "SourceDataset", "SourceFeatures", "Stage", "choose_labelled"],
     "encoders": ["HashHead", "make_image_encoder", "make_text_encoder", "paired_features", "pretrained_network", "small_encoder", "source_features"],
     "errors": ["DataError"],
-    "evaluation": ["compare", "evaluate", "evaluate_encoded", "evaluate_posteriors", "run_once", "run_stream"],
+    "evaluation": ["compare", "evaluate", "evaluate_correlation", "evaluate_encoded", "evaluate_posteriors", "run_once", "run_stream"],
     "lifelong": [
         "DCMH",
         "DLCH",

@@ -120,7 +120,9 @@ def run_digest(path: Path, parameters: dict) -> str:
 def _parse_line(line, path):
     match = re.fullmatch(r"(\w+): (int|float|str|bool|list) = (.+?)  # (.+)", line)
     if not match or line.count("=") != 1:
-        raise DataError(f"{path.name}: parameter line {line.strip()!r} must read 'name: type = literal  # help', with one '=' and a type of int, float, str, bool or list")
+        raise DataError(
+            f"{path.name}: parameter line {line.strip()!r} must read 'name: type = literal  # help', with one '=' and a type of int, float, str, bool or list"
+        )
     name, kind, literal, help_text = match.groups()
     try:
         default = ast.literal_eval(literal)
@@ -173,6 +175,8 @@ def _execute(path, output, parameters, progress):
                 config=Config({"KernelManager": quiet, "AsyncKernelManager": quiet}),
             )
     except PapermillExecutionError as error:
-        raise NotebookFailed(f"{path.name}, cell {error.cell_index}: {error.ename}: {str(error.evalue).strip()} (partial notebook: {output})") from None
+        raise NotebookFailed(
+            f"{path.name}, cell {error.cell_index}: {error.ename}: {str(error.evalue).strip()} (partial notebook: {output})"
+        ) from None
     except RuntimeError as error:  # nbclient's DeadKernelError
         raise NotebookFailed(f"{path.name}: {str(error).splitlines()[0]} (partial notebook: {output})") from None

@@ -64,7 +64,7 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
 
 def unpack_codes(packed: np.ndarray) -> np.ndarray:
     """Undo `pack_codes`: uint8 (n, n_bytes) to int8 (n, 8 * n_bytes) in {-1, +1}."""
-    return (np.unpackbits(packed, axis=1).astype(np.int8) * 2 - 1)
+    return np.unpackbits(packed, axis=1).astype(np.int8) * 2 - 1
 
 
 def as_words(packed: np.ndarray) -> np.ndarray:

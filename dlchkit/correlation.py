@@ -8,8 +8,6 @@ from sklearn.kernel_approximation import Nystroem
 
 from dlchkit.data import PairedFeatures
 from dlchkit.errors import DataError
-from dlchkit.metrics import mean_of_defined, ranked_average_precision
-from dlchkit.similarity import shares_label
 
 SIDES = ("image", "text")
 
@@ -126,23 +124,3 @@ def _whitening(features, make_kernel, n_principal, seed):
 def _gamma(features):
     spread = np.square(features - features.mean(0), dtype=np.float64).sum()
     return (len(features) - 1) / (2 * spread)
-
-
-def evaluate_correlation(model: CorrelationModel, query: PairedFeatures, database: PairedFeatures) -> dict[str, float]:
-    """Score canonical variates compared by cosine, as `dlchkit.evaluation.evaluate_posteriors` scores CHTN.
-
-    Returns
-    -------
-    direction -> mAP over the whole database; relevance is a shared label
-    """
-    asked, stored = ({side: _unit(rows) for side, rows in model.representations(items).items()} for items in (query, database))
-    relevant = shares_label(query.labels, database.labels)
-    return {
-        f"{side}_to_{other}": mean_of_defined(ranked_average_precision(asked[side] @ stored[other].T, relevant))
-        for side, other in (SIDES, SIDES[::-1])
-    }
-
-
-def _unit(rows):
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)

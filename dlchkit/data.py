@@ -103,7 +103,9 @@ class PairedFeatures(_Rows):
         super().__post_init__()
         unlabelled = ~self.labels.any(1)
         if unlabelled.any():
-            raise DataError(f"item {self.ids[unlabelled.argmax()]} has no label; every pair needs at least one of the {len(self.class_names)} classes")
+            raise DataError(
+                f"item {self.ids[unlabelled.argmax()]} has no label; every pair needs at least one of the {len(self.class_names)} classes"
+            )
 
 
 @dataclass(frozen=True)

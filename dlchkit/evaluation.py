@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from dlchkit.correlation import CorrelationModel
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.lifelong.learner import Learner
@@ -98,7 +99,9 @@ def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[st
     return MethodRecord(R=R[first], seconds=seconds, old_codes_unchanged=[], database_codes=first, other_R={kind: R[kind] for kind in others})
 
 
-def compare(learners: list[Learner], stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None) -> dict[str, MethodRecord]:
+def compare(
+    learners: list[Learner], stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None
+) -> dict[str, MethodRecord]:
     """One protocol for all: the same stream for each learner in turn, `run_once` for single-stage methods.
 
     Parameters
@@ -122,7 +125,9 @@ def compare(learners: list[Learner], stream: tuple[Stage, ...], *, databases: tu
 def _check_kinds(kinds):
     unknown = next((kind for kind in kinds if kind not in DATABASE_CODES), None)
     if unknown is not None or not kinds:
-        raise DataError(f"database codes are {', '.join(map(repr, DATABASE_CODES))}; {f'{unknown!r} is none of them' if kinds else 'name one at least'}")
+        raise DataError(
+            f"database codes are {', '.join(map(repr, DATABASE_CODES))}; {f'{unknown!r} is none of them' if kinds else 'name one at least'}"
+        )
 
 
 def _encode(learner, items):
@@ -168,7 +173,21 @@ def evaluate_posteriors(network: HybridTransferNetwork, query: PairedFeatures, d
     -------
     direction -> mAP over the whole database; relevance is a shared label
     """
-    asked, stored = ({side: _unit(p) for side, p in network.posteriors(items).items()} for items in (query, database))
+    return _ranked_by_cosine(network.posteriors, query, database)
+
+
+def evaluate_correlation(model: CorrelationModel, query: PairedFeatures, database: PairedFeatures) -> dict[str, float]:
+    """Score canonical variates compared by cosine, as `evaluate_posteriors` scores CHTN.
+
+    Returns
+    -------
+    direction -> mAP over the whole database; relevance is a shared label
+    """
+    return _ranked_by_cosine(model.representations, query, database)
+
+
+def _ranked_by_cosine(represent, query, database):
+    asked, stored = ({side: _unit(rows) for side, rows in represent(items).items()} for items in (query, database))
     relevant = shares_label(query.labels, database.labels)
     return {
         f"{side}_to_{other}": mean_of_defined(ranked_average_precision(asked[side] @ stored[other].T, relevant))
@@ -177,4 +196,5 @@ def evaluate_posteriors(network: HybridTransferNetwork, query: PairedFeatures, d
 
 
 def _unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)

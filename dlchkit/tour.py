@@ -60,8 +60,7 @@ def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters:
     _check_settings(settings, own)
     given |= {"increments": str((folder / "03_increments").resolve()), "runs": str(folder.resolve())}
     steps = tuple(
-        Step(notebook_path(name), (folder / name).resolve(), {key: value for key, value in given.items() if key in known[name]})
-        for name in NOTEBOOKS
+        Step(notebook_path(name), (folder / name).resolve(), {key: value for key, value in given.items() if key in known[name]}) for name in NOTEBOOKS
     )
     places = (settings[name] for name in ("data", "source") if settings[name] not in ("", "scenes"))
     return TourPlan(steps, own.left_out if own is not None else (), digest(*map(_state_of, places)))

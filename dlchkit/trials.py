@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from dlchkit.correlation import evaluate_correlation
 from dlchkit.data import PairedFeatures, SourceFeatures, choose_labelled
 from dlchkit.errors import DataError
-from dlchkit.evaluation import evaluate_posteriors
+from dlchkit.evaluation import evaluate_correlation, evaluate_posteriors
 from dlchkit.records import DIRECTIONS
 from dlchkit.streams import split_rows
 from dlchkit.transfer import CHTN_TERMS, KIT_TERMS, train_transfer

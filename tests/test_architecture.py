@@ -57,7 +57,13 @@ def test_the_library_is_quiet_and_leaves_global_state_alone(path):
 
 
 def test_the_layer_test_sees_every_kind_of_import():
-    written = ["import dlchkit.cli", "from dlchkit import batch", "from dlchkit.data import Stage", "from .captions import WORDS", "from ..report import page"]
+    written = [
+        "import dlchkit.cli",
+        "from dlchkit import batch",
+        "from dlchkit.data import Stage",
+        "from .captions import WORDS",
+        "from ..report import page",
+    ]
     tree = ast.parse("\n".join(written))
     assert list(imported_rooms(PACKAGE / "scenes" / "pairs.py", tree)) == ["cli", "batch", "data", "scenes", "report"]
 

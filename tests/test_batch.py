@@ -15,7 +15,9 @@ SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", global
 
 def write_notebook(folder, *cells, parameters=PARAMETERS, tags=("parameters",)):
     first = new_code_cell(parameters, metadata={"tags": list(tags)})
-    nb = new_notebook(cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    nb = new_notebook(
+        cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     path = folder / "small.ipynb"
     nbformat.write(nb, path)
     return path
@@ -41,7 +43,15 @@ def test_lines_that_papermill_would_misread_are_refused(tmp_path, line):
 
 @pytest.mark.parametrize(
     ("name", "value", "right"),
-    [("n_bits", "32", 32), ("n_bits", 32, 32), ("rate", "1e-3", 1e-3), ("rate", 1, 1.0), ("name", 7, "7"), ("fast", "False", False), ("sizes", "[3]", [3])],
+    [
+        ("n_bits", "32", 32),
+        ("n_bits", 32, 32),
+        ("rate", "1e-3", 1e-3),
+        ("rate", 1, 1.0),
+        ("name", 7, "7"),
+        ("fast", "False", False),
+        ("sizes", "[3]", [3]),
+    ],
 )
 def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
     path = write_notebook(tmp_path)
@@ -49,7 +59,9 @@ def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
     assert checked == right and type(checked) is type(right)
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_bits", "many"), ("n_bits", 1.5), ("n_bits", True), ("rate", "x"), ("fast", "perhaps"), ("sizes", "3"), ("n_bits", None)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_bits", "many"), ("n_bits", 1.5), ("n_bits", True), ("rate", "x"), ("fast", "perhaps"), ("sizes", "3"), ("n_bits", None)]
+)
 def test_values_of_another_type_are_refused_in_one_line(tmp_path, name, value):
     path = write_notebook(tmp_path)
     with pytest.raises(DataError, match=f"parameter '{name}'") as refused:

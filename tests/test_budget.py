@@ -8,9 +8,9 @@ from scipy.stats import t as student
 
 from dlchkit.bias import class_recall, distance_to_source, source_bias
 from dlchkit.budget import budget_intervals, flat_from, gain_over, mean_scores, score_table
-from dlchkit.correlation import evaluate_correlation, fit_cca
+from dlchkit.correlation import fit_cca
 from dlchkit.data import SourceFeatures, choose_labelled
-from dlchkit.evaluation import evaluate_posteriors
+from dlchkit.evaluation import evaluate_correlation, evaluate_posteriors
 from dlchkit.plotting import describe_label_budget, describe_source_bias, plot_label_budget, plot_source_bias, png
 from dlchkit.records import DIRECTIONS, RunRecord
 from dlchkit.streams import retrieval_split

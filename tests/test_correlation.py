@@ -9,7 +9,8 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from dlchkit.correlation import evaluate_correlation, fit_cca, fit_kernel_cca
+from dlchkit.correlation import fit_cca, fit_kernel_cca
+from dlchkit.evaluation import evaluate_correlation
 from dlchkit.similarity import shares_label
 
 

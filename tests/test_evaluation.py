@@ -62,7 +62,15 @@ def test_each_stage_is_announced_once_it_is_done(stream):
 
 def test_a_summary_has_every_measure_for_both_directions(trained):
     summary = summarise({name: record for name, (_, record) in trained.items()})
-    per_direction = {"map", "average_over_stages", "forgetting_from_best", "forgetting_from_first", "backward_transfer", "forward_transfer", "forgetting_from_joint"}
+    per_direction = {
+        "map",
+        "average_over_stages",
+        "forgetting_from_best",
+        "forgetting_from_first",
+        "backward_transfer",
+        "forward_transfer",
+        "forgetting_from_joint",
+    }
     expected = {f"{measure}_{direction}" for measure in per_direction for direction in DIRECTIONS} | {"train_seconds", "time_reduction"}
     assert summary.keys() == trained.keys()
     for name, measures in summary.items():
@@ -95,7 +103,11 @@ def test_databases_of_three_kinds_are_coded_when_they_say(stream):
         R = record.R if kind == "learned" else record.other_R[kind]
         assert R["image_to_text"][2, 0] == mean_average_precision(twin.encode_image(asked.image), codes, asked.labels, labels)
     assert not np.array_equal(np.concatenate(arrived), now)
-    assert np.array_equal(run_stream(small(FineTuning, epochs=5), stream, databases=("reencoded",)).R["image_to_text"], record.other_R["reencoded"]["image_to_text"], equal_nan=True)
+    assert np.array_equal(
+        run_stream(small(FineTuning, epochs=5), stream, databases=("reencoded",)).R["image_to_text"],
+        record.other_R["reencoded"]["image_to_text"],
+        equal_nan=True,
+    )
 
 
 def test_unseen_stages_are_scored_before_they_are_learned(stream, trained):

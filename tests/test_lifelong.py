@@ -130,9 +130,7 @@ def test_a_stage_is_learned_and_fine_tuning_alone_forgets_it(trained):
 def objective(codes, outputs, similarity, weight):
     """The sum over modalities of |K S - U B^T|^2 + weight |B - U_new|^2, as `solve_new_codes` states it."""
     n_new, n_bits = codes.shape
-    return sum(
-        (n_bits * similarity - u @ codes.T).square().sum() + weight * (codes - u[:n_new]).square().sum() for u in outputs
-    ).item()
+    return sum((n_bits * similarity - u @ codes.T).square().sum() + weight * (codes - u[:n_new]).square().sum() for u in outputs).item()
 
 
 def tiny_problem(n_bits, n_new, n_old, seed):
@@ -252,7 +250,14 @@ def test_old_weights_stay_in_the_towers_by_their_share(stream):
 
 
 def test_settings_outside_their_range_are_refused(refused):
-    for name, value in [("class_balance", -0.1), ("class_balance", 1.1), ("old_weights", 1.0), ("old_weights", -0.5), ("validation", 1.0), ("validation", -0.1)]:
+    for name, value in [
+        ("class_balance", -0.1),
+        ("class_balance", 1.1),
+        ("old_weights", 1.0),
+        ("old_weights", -0.5),
+        ("validation", 1.0),
+        ("validation", -0.1),
+    ]:
         with refused(f"{name} is {value}", "[0, 1"):
             small(DLCH, **{name: value})
 
@@ -260,7 +265,7 @@ def test_settings_outside_their_range_are_refused(refused):
 def test_the_demos_settings_are_settings_of_dlch():
     learner = DLCH(16, **RELEASED)
     assert (learner.epochs, learner.batch_size, learner.old_weights, learner.class_balance) == (200, 128, 0, 0)
-    assert vars(DLCH(16)) .keys() == vars(learner).keys()
+    assert vars(DLCH(16)).keys() == vars(learner).keys()
     assert all(getattr(DLCH(16), name) == value for name, value in TUNED.items() if name != "rehearsal")
 
 

@@ -137,10 +137,20 @@ def test_one_stage_and_unknown_methods_are_drawn_too():
 
 def test_a_method_that_learned_all_at_once_has_a_last_row_only(methods):
     methods["dcmh"] = MethodRecord(R=dict.fromkeys(DIRECTIONS, [[NAN, NAN], [0.5, 0.4]]), seconds=[NAN, 7.0], old_codes_unchanged=[])
-    figures = [plotting.plot_R(methods, "image_to_text"), plotting.plot_stages(methods), plotting.plot_forgetting(methods), plotting.plot_seconds(methods)]
+    figures = [
+        plotting.plot_R(methods, "image_to_text"),
+        plotting.plot_stages(methods),
+        plotting.plot_forgetting(methods),
+        plotting.plot_seconds(methods),
+    ]
     assert all("nan" not in drawn(figure) for figure in figures)
     assert "dcmh: all at once" in drawn(figures[-1])
-    said = [plotting.describe_R(methods, "image_to_text"), plotting.describe_stages(methods), plotting.describe_forgetting(methods), plotting.describe_seconds(methods)]
+    said = [
+        plotting.describe_R(methods, "image_to_text"),
+        plotting.describe_stages(methods),
+        plotting.describe_forgetting(methods),
+        plotting.describe_seconds(methods),
+    ]
     assert all("nan" not in sentence and "not defined" not in sentence for sentence in said)
     assert "7.0 s (dcmh, everything at once)" in said[-1] and "0.45 (dcmh)" in said[0] and "dcmh" not in said[1] + said[2]
 
@@ -228,7 +238,7 @@ def test_a_figure_is_shown_once_with_its_alt_text(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda *content, **options: shown.append((content, options)))
     plotting.show(plotting.plot_history({"loss": [1, 2]}), "the loss rises")
-    ((content,), options), = shown
+    (((content,), options),) = shown
     assert options["metadata"] == {"image/png": {"alt": "the loss rises"}}
     assert base64.b64decode(content["image/png"]).startswith(b"\x89PNG") and content["text/plain"] == "the loss rises"
 

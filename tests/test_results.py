@@ -286,7 +286,9 @@ def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(t
     rows = table(page, heading, "Parts off and on")
     assert list(rows) == ["all terms", "without source"] and rows["all terms"]["difference to all terms"] == "–"
     assert read(rows["without source"]["difference to all terms"])[0] == pytest.approx(np.mean(gaps), abs=0.00051)
-    assert read(rows["all terms"]["image to text"])[0] == pytest.approx(np.mean([run["all terms"]["map_image_to_text"] for run in ablation.values()]), abs=0.00051)
+    assert read(rows["all terms"]["image to text"])[0] == pytest.approx(
+        np.mean([run["all terms"]["map_image_to_text"] for run in ablation.values()]), abs=0.00051
+    )
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])

@@ -146,6 +146,7 @@ def test_articles_fit():
 
 def test_the_source_world_looks_different(pairs, source):
     """Paper is one even colour along its edge; a landscape never is."""
+
     def unevenness(pixels):
         edge = np.concatenate([pixels[:, :, 0], pixels[:, :, -1]], axis=1).astype(float)
         return edge.std(1).mean(1)

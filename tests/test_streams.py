@@ -115,7 +115,9 @@ def several_stages(clustered_pairs):
 
 
 def arrivals(stream):
-    return {item: (stage.index, row.tolist()) for stage in stream for part in (stage.database, stage.query) for item, row in zip(part.ids, part.labels)}
+    return {
+        item: (stage.index, row.tolist()) for stage in stream for part in (stage.database, stage.query) for item, row in zip(part.ids, part.labels)
+    }
 
 
 def test_an_item_of_several_stages_arrives_as_it_is_told(clustered_pairs):
@@ -166,12 +168,17 @@ def test_a_saved_stream_comes_back_on_rows_in_any_order(clustered_pairs, tmp_pat
     for one, other in zip(stream, again):
         assert np.array_equal(one.new_classes, other.new_classes) and np.array_equal(one.seen_classes, other.seen_classes)
         for side in ("database", "query"):
-            assert all(np.array_equal(getattr(getattr(one, side), name), getattr(getattr(other, side), name)) for name in ("ids", "image", "text", "labels"))
+            assert all(
+                np.array_equal(getattr(getattr(one, side), name), getattr(getattr(other, side), name)) for name in ("ids", "image", "text", "labels")
+            )
 
 
 def test_a_digest_changes_with_side_stage_label_and_class_order(clustered_pairs):
     data = clustered_pairs(240)
-    streams = [class_incremental_stream(data, classes_per_stage=sizes, seed=seed, split_seed=split) for sizes, seed, split in [([3, 3], 0, 0), ([3, 3], 1, 0), ([3, 3], 0, 1), ([2, 4], 0, 0)]]
+    streams = [
+        class_incremental_stream(data, classes_per_stage=sizes, seed=seed, split_seed=split)
+        for sizes, seed, split in [([3, 3], 0, 0), ([3, 3], 1, 0), ([3, 3], 0, 1), ([2, 4], 0, 0)]
+    ]
     relabelled = data.labels.copy()
     relabelled[0, :] = True
     streams.append(class_incremental_stream(replace(data, labels=relabelled), classes_per_stage=[3, 3]))

@@ -57,7 +57,20 @@ def test_a_persons_own_pictures_and_texts_take_the_same_way(tmp_path, capsys):
             open_image(pairs.images[row]).save(tmp_path / f"{item}.png")
             names = [name for name, shown in zip(pairs.class_names, labels) if shown]
             writer.writerow([item, f"{item}.png", text if row else "", "|".join(names)])
-    options = ["tour", "--data", str(tmp_path), "--text", "caption", "--labels", "shows", "--min-class-size", "12", "-o", str(tmp_path / "out"), *OPTIONS]
+    options = [
+        "tour",
+        "--data",
+        str(tmp_path),
+        "--text",
+        "caption",
+        "--labels",
+        "shows",
+        "--min-class-size",
+        "12",
+        "-o",
+        str(tmp_path / "out"),
+        *OPTIONS,
+    ]
     assert main(options) == 2
     assert main([*options, "--skip-bad-rows"]) == 0
     assert "left out:" in capsys.readouterr().out

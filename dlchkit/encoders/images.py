@@ -52,7 +52,9 @@ class ImageEncoder:
         try:
             network = models.get_model(name, weights=None)
         except ValueError:
-            raise DataError(f"image encoder {name!r} is no torchvision classification model; for example resnet18, mobilenet_v2 or squeezenet1_1") from None
+            raise DataError(
+                f"image encoder {name!r} is no torchvision classification model; for example resnet18, mobilenet_v2 or squeezenet1_1"
+            ) from None
         if weights is None:
             network.load_state_dict(_published_weights(name))
             return cls(without_classifier(network), size=size, name=name, device=device)
