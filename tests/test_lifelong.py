@@ -205,7 +205,7 @@ def test_without_rehearsal_no_old_item_is_kept_or_trained_on(stream):
     learner = small(DLCH, rehearsal=0)
     trained_on = []
     steps = learner.training_steps
-    learner.training_steps = lambda rows, *rest: trained_on.append(len(rows)) or steps(rows, *rest)
+    learner.training_steps = lambda rows, *rest, **schedule: trained_on.append(len(rows)) or steps(rows, *rest, **schedule)
     for stage in stream:
         learner.observe(stage)
         assert len(learner.rehearsed.data) == len(learner.rehearsed.codes) == 0
@@ -262,11 +262,25 @@ def test_settings_outside_their_range_are_refused(refused):
             small(DLCH, **{name: value})
 
 
+def test_an_increment_has_its_own_schedule(stream, refused):
+    learner, schedules = small(DLCH, epochs=10, increment_epochs=0.3, increment_rate=2.0), []
+    steps = learner.training_steps
+    learner.training_steps = lambda *given, **schedule: schedules.append(schedule) or steps(*given, **schedule)
+    for stage in stream[:2]:
+        learner.observe(stage)
+    assert schedules == [{}, {"epochs": 3, "rate": 2.0}]
+    batches = list(learner.__class__.training_steps(learner, torch.arange(100), learner.towers.parameters(), epochs=2))
+    assert [epoch for epoch, _ in batches] == [0, 0, 1, 1]
+    for name in ("increment_epochs", "increment_rate"):
+        with refused(f"{name} is 0", "above 0"):
+            small(DLCH, **{name: 0})
+
+
 def test_the_demos_settings_are_settings_of_dlch():
     learner = DLCH(16, **RELEASED)
     assert (learner.epochs, learner.batch_size, learner.old_weights, learner.class_balance) == (200, 128, 0, 0)
     assert vars(DLCH(16)).keys() == vars(learner).keys()
-    assert all(getattr(DLCH(16), name) == value for name, value in TUNED.items() if name != "rehearsal")
+    assert all(getattr(DLCH(16), name) == value for name, value in TUNED.items() if name not in ("rehearsal", "increment_epochs"))
 
 
 # --- validation ---
@@ -277,8 +291,8 @@ def test_held_out_items_are_stored_but_never_trained_on(learner, stream):
     trained, learner = set(), small(learner, validation=0.2, epochs=2)
     steps = learner.training_steps
 
-    def watched(rows, *rest):
-        for epoch, batch in steps(rows, *rest):
+    def watched(rows, *rest, **schedule):
+        for epoch, batch in steps(rows, *rest, **schedule):
             trained.update(batch.tolist())
             yield epoch, batch
 

@@ -11,10 +11,28 @@ from dlchkit.lifelong.original import train_original_stage
 from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.losses import CodeSums, bit_balance, quantization, summed_inner_product_fit
 
-TUNED = {"rehearsal": 500, "alpha": 0.01, "beta": 0.1, "class_balance": 0.5, "old_weights": 0.15}
+TUNED = {
+    "rehearsal": 500,
+    "alpha": 0.01,
+    "beta": 0.1,
+    "class_balance": 0.5,
+    "old_weights": 0.15,
+    "increment_epochs": 0.7,
+    "increment_rate": 1.5,
+}
 # The demo's settings as far as DLCH has them: its sample of 2,000 holds old and new items, and its weights
 # 10 and 100 stand beside sums of squares, which for MIRFlickr's 18,015 codes of 64 bits are these.
-RELEASED = {"rehearsal": 2000, "alpha": 8.7e-6, "beta": 0.011, "class_balance": 0.0, "old_weights": 0.0, "epochs": 200, "batch_size": 128}
+RELEASED = {
+    "rehearsal": 2000,
+    "alpha": 8.7e-6,
+    "beta": 0.011,
+    "class_balance": 0.0,
+    "old_weights": 0.0,
+    "increment_epochs": 1.0,
+    "increment_rate": 1e-4,
+    "epochs": 200,
+    "batch_size": 128,
+}
 SWEEPS = 3  # passes over all bits at most, each time the new codes are solved for
 
 
@@ -43,6 +61,8 @@ class DLCH(TowerLearner):
     old_weights : share of the towers' weights before the increment that stays in them
         after it, in [0, 1): the average of both remembers more than the newer alone.
         0 keeps nothing; with ``rehearsal`` 0 it is the only memory.
+    increment_epochs : epochs of an increment as a share of the first stage's, above 0
+    increment_rate : learning rate of an increment as a multiple of the first stage's, above 0
     **training : see `TowerLearner`
 
     Notes
@@ -53,7 +73,7 @@ class DLCH(TowerLearner):
     order, quantization pulls an item to its own code, new codes begin at `start_codes`,
     the balance term is quadratic, codes are binary, each term is a mean.
 
-    ``class_balance`` and ``old_weights`` are the kit's, not the paper's. Defaults are those
+    ``class_balance``, ``old_weights`` and a shorter schedule for increments are the kit's. Defaults are those
     of `TUNED`, chosen on splits inside a database, never on the queries of a table;
     ``DLCH(**RELEASED)`` takes the demo's settings. `ReleasedDemo` with every defect mended
     takes its optimisers, rates and loss weights too.
@@ -75,6 +95,8 @@ class DLCH(TowerLearner):
         beta: float = TUNED["beta"],
         class_balance: float = TUNED["class_balance"],
         old_weights: float = TUNED["old_weights"],
+        increment_epochs: float = TUNED["increment_epochs"],
+        increment_rate: float = TUNED["increment_rate"],
         **training,
     ):
         super().__init__(n_bits, **training)
@@ -82,7 +104,11 @@ class DLCH(TowerLearner):
             raise DataError(f"class_balance is {class_balance}; it lies in [0, 1], 0 counts all items alike")
         if not 0 <= old_weights < 1:
             raise DataError(f"old_weights is {old_weights}; it is the share of the old towers that stays, in [0, 1)")
+        for name, value in (("increment_epochs", increment_epochs), ("increment_rate", increment_rate)):
+            if not value > 0:
+                raise DataError(f"{name} is {value}; it multiplies what the first stage has, so it is above 0")
         self.alpha, self.beta, self.class_balance, self.old_weights = alpha, beta, class_balance, old_weights
+        self.increment_epochs, self.increment_rate = max(1, round(increment_epochs * self.epochs)), increment_rate
         self.past: CodeSums | None = None
         self.rehearsed = RehearsalSample(rehearsal, self.seed)
 
@@ -114,7 +140,8 @@ class DLCH(TowerLearner):
         rows_of_old = torch.arange(n_new, len(sample), device=self.device)
         score = self.held_out_score(data, new_rows, lambda: binarize(new_codes.cpu().numpy()))
         parameters = [p for tower in towers for p in tower.parameters()]
-        for epoch, rows in self.training_steps(torch.cat([new_rows, rows_of_old]), parameters, score):
+        schedule = {"epochs": self.increment_epochs, "rate": self.increment_rate}
+        for epoch, rows in self.training_steps(torch.cat([new_rows, rows_of_old]), parameters, score, **schedule):
             if epoch != solved_epoch:
                 new_codes, solved_epoch = solve_new_codes(new_codes, outputs, similarity, pull), epoch
                 codes, stored = torch.cat([new_codes, old_codes]), self.past + CodeSums(unit[:n_new], new_codes)

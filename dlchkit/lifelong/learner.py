@@ -129,7 +129,7 @@ class TowerLearner:
 
         return score
 
-    def training_steps(self, rows: torch.Tensor, parameters, score=None):
+    def training_steps(self, rows: torch.Tensor, parameters, score=None, *, epochs: int | None = None, rate: float = 1.0):
         """Yield (epoch, batch of ``rows``) over every epoch; after each batch, take one Adam step.
 
         The caller adds gradients to ``parameters`` before asking for the next batch.
@@ -137,11 +137,14 @@ class TowerLearner:
         Parameters
         ----------
         score : from `held_out_score`; the epoch where it is best wins
+        epochs : passes over ``rows``; None for the learner's own number
+        rate : multiple of the learner's learning rate
         """
-        best, steps = BestEpoch(self.towers, self.patience), self.epochs * -(-len(rows) // self.batch_size)
-        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        epochs = self.epochs if epochs is None else epochs
+        best, steps = BestEpoch(self.towers, self.patience), epochs * -(-len(rows) // self.batch_size)
+        optimizer = torch.optim.Adam(parameters, lr=rate * self.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=steps)
-        for epoch in range(self.epochs):
+        for epoch in range(epochs):
             self.towers.train()
             for batch in rows[torch.randperm(len(rows)).to(self.device)].split(self.batch_size):
                 optimizer.zero_grad()
