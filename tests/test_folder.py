@@ -65,6 +65,19 @@ def test_one_label_per_item(shop, tmp_path):
     assert data.image_features is None and data.left_out == ()
 
 
+def test_a_column_may_give_its_most_frequent_values_only(shop, refused):
+    colours = ["red", "blue", "red", "blue|green", "black"]
+    data = load_items(shop(colour=colours), labels="label, colour:2")
+    assert data.class_names == ("colour=blue", "colour=red", "label=shirt", "label=shoe")
+    assert data.labels[:, :2].tolist() == [[False, True], [True, False], [False, True], [True, False], [False, False]]
+    alone = load_items(shop(colour=colours), labels="colour:1")
+    assert alone.class_names == ("blue",) and alone.ids.tolist() == ["sku1", "sku3"]  # equally frequent ones go by name
+    assert len(alone.left_out) == 3 and "sku0" in alone.left_out[0]
+    for spec in ("colour:", "colour:0", "colour:two", "colour:-1"):
+        with refused(f"{spec!r}", "items.csv", "column:10"):
+            load_items(shop(colour=colours), labels=f"label,{spec}")
+
+
 def test_the_door_takes_a_folder_as_a_string(shop):
     assert len(load(str(shop()), labels="label")) == 5
 

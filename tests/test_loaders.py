@@ -17,9 +17,23 @@ RANDOM = np.random.default_rng(1)
 def test_a_data_set_that_is_not_there_says_what_to_fetch_and_where_to_put_it(tmp_path, monkeypatch, refused, name):
     with refused(f"'{name}' is not in {tmp_path / name}", "http", "put them into", f"datasets/{name}.md"):
         load(name, root=tmp_path)
+    monkeypatch.delenv("DLCHKIT_DATASETS", raising=False)
     monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
     with refused(str(tmp_path / "datasets" / name)):
         load(name)
+
+
+def test_a_folder_of_ones_own_is_found_by_its_name_below_the_folder_of_data_sets(tmp_path, monkeypatch):
+    arrays = {"image_features": np.eye(4), "text_features": np.eye(4), "labels": np.eye(2, dtype=bool)[[0, 0, 1, 1]]}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    monkeypatch.setenv("DLCHKIT_DATASETS", str(tmp_path))
+    assert locate("mine.npz") == tmp_path / "mine.npz" and len(load("mine.npz")) == 4
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    monkeypatch.setenv("DLCHKIT_DATASETS", str(tmp_path / "below"))
+    np.savez(tmp_path / "below" / "mine.npz", **{name: array[:2] for name, array in arrays.items()})
+    assert locate("mine.npz") == tmp_path / "mine.npz"  # what lies here goes first
+    assert locate("mine.npz", root=tmp_path / "below") == tmp_path / "mine.npz"
 
 
 def test_every_named_data_set_has_a_card():
