@@ -56,6 +56,11 @@ class MethodRecord:
         self.seconds = np.array(self.seconds, dtype=float).tolist()  # null becomes NaN again
         self.other_R = {kind: _arrays(R) for kind, R in self.other_R.items()}
 
+    @property
+    def learned_at_once(self) -> bool:
+        """Whether a single-stage method left it: nothing before the last of several stages."""
+        return len(self.seconds) > 1 and math.isnan(self.seconds[0])
+
 
 def _arrays(by_direction):
     return {direction: np.array(rows, dtype=float) for direction, rows in by_direction.items()}

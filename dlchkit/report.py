@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import jinja2
+import numpy as np
 
 from dlchkit import plotting
 from dlchkit.errors import DataError
@@ -142,7 +143,7 @@ def _method_rows(methods: dict) -> list[dict]:
 
 def _measures(name: str, methods: dict) -> dict:
     method, joint = methods[name], methods.get("joint")
-    several = len(method.seconds) > 1
+    several = len(method.seconds) > 1 and not method.learned_at_once
     against = several and joint is not None and name != "joint"
     directions = {}
     for direction in DIRECTIONS:
@@ -157,9 +158,9 @@ def _measures(name: str, methods: dict) -> dict:
     return {
         "name": name,
         "directions": directions,
-        "seconds": float(sum(method.seconds)),
+        "seconds": float(np.nansum(method.seconds)),
         "percent_saved": 100 * time_reduction(method.seconds, joint.seconds) if against else None,
-        "kept": "yes" if all(method.old_codes_unchanged) else "no",
+        "kept": "–" if method.learned_at_once else "yes" if all(method.old_codes_unchanged) else "no",
         "best": set(),
     }
 

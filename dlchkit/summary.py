@@ -29,7 +29,7 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
     summary = {}
     for name, method in methods.items():
         summary[name] = {"train_seconds": float(np.nansum(method.seconds))}
-        stepwise = len(method.seconds) > 1 and not np.isnan(method.seconds[0])
+        stepwise = len(method.seconds) > 1 and not method.learned_at_once
         for direction, R in method.R.items():
             measures = {"map": final_performance(R)} | {f"map_{kind}": final_performance(other[direction]) for kind, other in method.other_R.items()}
             if stepwise:

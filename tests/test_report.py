@@ -199,3 +199,16 @@ def test_odd_records_do_not_stop_the_page(report):
     odd = {"notebook": "06_mine", "parameters": {"rate": None}, "metrics": {"plain": 0.25}, "findings": {"deep": {"list": [1, 2.5, None]}}}
     page = report(RunRecord(**odd, environment={"gpus": ["a"], "versions": None}), RunRecord(**odd | {"findings": []}, environment={}))
     assert "06_mine" in page.words and "0.250" in page.words and "list: 1, 2.500, –" in page.words and "no mapping" in page.words
+
+
+def test_a_method_that_learned_all_at_once_keeps_no_codes_and_forgets_nothing(tmp_path):
+    nan = float("nan")
+    methods = {
+        "joint": MethodRecord(R=dict.fromkeys(DIRECTIONS, [[0.9, nan], [0.8, 0.7]]), seconds=[10, 20], old_codes_unchanged=[True, False]),
+        "dcmh": MethodRecord(R=dict.fromkeys(DIRECTIONS, [[nan, nan], [0.5, 0.4]]), seconds=[nan, 7.0], old_codes_unchanged=[]),
+    }
+    RunRecord("03_increments", {}, methods=methods).save(tmp_path)
+    text = write_report([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8")
+    row = re.search(r"<tr[^>]*>\s*<th[^>]*>\s*dcmh.*?</tr>", text, flags=re.S).group()
+    cells = re.sub(r"<[^>]+>", " ", row).split()
+    assert "7.0" in cells and "0.450" in cells and "yes" not in cells and "nan" not in row

@@ -57,7 +57,7 @@ def describe_seconds(methods: dict[str, MethodRecord]) -> str:
     joint = methods.get("joint")
     parts = []
     for name, method in methods.items():
-        if np.isnan(method.seconds[0]):
+        if method.learned_at_once:
             parts.append(f"{method.seconds[-1]:.1f} s ({name}, everything at once)")
             continue
         words = f"{sum(method.seconds[stages]):.1f} s ({name}"

@@ -130,7 +130,7 @@ def plot_seconds(methods: dict[str, MethodRecord]):
     for position, (name, look) in enumerate(looks(methods).items()):
         seconds = methods[name].seconds
         offset = (position - (len(methods) - 1) / 2) * width
-        label = _with_saving(name, seconds, joint)
+        label = _with_saving(name, methods[name], joint)
         axes.bar(np.arange(len(seconds)) + offset, seconds, width, color=look.colour, hatch=look.hatch, edgecolor=PAPER, label=label)
     axes.set_xticks(range(len(seconds)))
     axes.grid(axis="y")
@@ -139,10 +139,10 @@ def plot_seconds(methods: dict[str, MethodRecord]):
     return figure
 
 
-def _with_saving(name, seconds, joint):
-    if name == "joint" or joint is None or len(seconds) < 2 or len(seconds) != len(joint.seconds):
+def _with_saving(name, method, joint):
+    if name == "joint" or joint is None or len(method.seconds) < 2 or len(method.seconds) != len(joint.seconds):
         return name
-    if np.isnan(seconds[0]):
+    if method.learned_at_once:
         return f"{name}: all at once"
-    saved = time_reduction(seconds, joint.seconds)
+    saved = time_reduction(method.seconds, joint.seconds)
     return f"{name}: {abs(saved):.0%} {'less' if saved >= 0 else 'more'} than joint"
