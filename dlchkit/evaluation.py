@@ -57,7 +57,8 @@ def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[
         unchanged.append(learner.bank.digests()[: len(digests)] == digests)
         digests = learner.bank.digests()
         seen = stream[: stage.index + 1]
-        kept.append(_encode(learner, stage.database))
+        if "encoded" in databases:
+            kept.append(_encode(learner, stage.database))
         for kind in databases:
             rows = evaluate(learner, seen) if kind == "learned" else _evaluate_kept(learner, seen, kept if kind == "encoded" else None)
             for direction, row in rows.items():
