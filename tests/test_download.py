@@ -59,8 +59,8 @@ class Server:
         request.send_header("Content-Length", str(len(body) - start))
         request.end_headers()
         part = body[start:][: self.breaks_after]
+        self.sent += len(part)  # before the write: the client may be done before this thread goes on
         request.wfile.write(part)
-        self.sent += len(part)
         request.close_connection = True
         return None
 
