@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dlchkit import bench
+from dlchkit.bench import ranking
 from dlchkit.cli import main
 from dlchkit.metrics import legacy_dcmh_map, mean_average_precision
 
@@ -30,8 +30,8 @@ def test_json_says_sizes_seconds_ratio_memory_and_versions(capsys):
 
 
 def test_both_sides_measure_the_same_codes():
-    data = bench.synthetic_retrieval(6, 40, n_bits=16, n_labels=5, seed=0)
-    maps = bench.bench_map(n_queries=6, n_database=40, n_labels=5, n_bits=16, repeat=1)["map_of_timed_queries"]
+    data = ranking.synthetic_retrieval(6, 40, n_bits=16, n_labels=5, seed=0)
+    maps = ranking.bench_map(n_queries=6, n_database=40, n_labels=5, n_bits=16, repeat=1)["map_of_timed_queries"]
     assert maps == {"tie_aware": mean_average_precision(*data), "dcmh_loop": legacy_dcmh_map(*data)}
     low, high = (mean_average_precision(*data, ties=ties) for ties in ("pessimistic", "optimistic"))
     assert low - 1e-6 <= maps["dcmh_loop"] <= high + 1e-6
@@ -39,26 +39,26 @@ def test_both_sides_measure_the_same_codes():
 
 def test_a_large_size_times_the_loop_on_a_stated_sample(monkeypatch):
     seconds = {mean_average_precision: 1, legacy_dcmh_map: 2}
-    monkeypatch.setattr(bench, "LOOP_PAIRS", 80)
-    monkeypatch.setattr(bench, "_seconds", lambda measure, data: (seconds[measure], measure(*data)))
-    measured = bench.bench_map(n_queries=6, n_database=40, n_labels=5, n_bits=16, repeat=1)
+    monkeypatch.setattr(ranking, "LOOP_PAIRS", 80)
+    monkeypatch.setattr(ranking, "seconds_of", lambda measure, data: (seconds[measure], measure(*data)))
+    measured = ranking.bench_map(n_queries=6, n_database=40, n_labels=5, n_bits=16, repeat=1)
     assert measured["dcmh_loop_queries_timed"] == 2
     assert (measured["tie_aware_seconds"], measured["dcmh_loop_seconds"], measured["ratio"]) == (1, 6, 6)
-    assert "timed on 2 queries and scaled" in bench.describe_map(measured)
+    assert "timed on 2 queries and scaled" in ranking.describe_map(measured)
 
 
 def test_one_line_for_people_and_the_fields_sizes(capsys):
     assert main(["bench", "map", *SMALL]) == 0
     shown = capsys.readouterr().out
     assert shown.count("\n") == 1 and "6 queries x 40 items, 16 bits, 5 labels, one thread" in shown and "scaled" not in shown
-    assert bench.SIZES == {"mirflickr": (2_000, 18_000, 24), "nuswide": (2_100, 193_734, 21), "coco": (5_000, 117_218, 80)}
+    assert ranking.SIZES == {"mirflickr": (2_000, 18_000, 24), "nuswide": (2_100, 193_734, 21), "coco": (5_000, 117_218, 80)}
 
 
 def test_the_number_of_threads_is_put_back():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        bench.bench_map(n_queries=2, n_database=8, n_labels=3, n_bits=8, repeat=1)
+        ranking.bench_map(n_queries=2, n_database=8, n_labels=3, n_bits=8, repeat=1)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

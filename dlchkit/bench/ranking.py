@@ -1,14 +1,8 @@
-"""How fast the kit is, measured beside what the field releases, in one process on one thread."""
-
-import platform
-import time
-import tracemalloc
-from contextlib import contextmanager
-from importlib.metadata import version
+"""Tie-aware mAP beside what the field releases, in one process on one thread."""
 
 import numpy as np
-import torch
 
+from dlchkit.bench.timing import circumstances, one_thread, peak_bytes, seconds_of
 from dlchkit.codes import binarize
 from dlchkit.errors import DataError
 from dlchkit.metrics import legacy_dcmh_map, mean_average_precision
@@ -50,12 +44,12 @@ def bench_map(*, size="mirflickr", n_queries=None, n_database=None, n_labels=Non
     data = synthetic_retrieval(n_queries, n_database, n_bits=n_bits, n_labels=n_labels, seed=seed)
     timed = max(1, min(n_queries, LOOP_PAIRS // n_database))
     few = (data[0][:timed], data[1], data[2][:timed], data[3])
-    with _one_thread():
+    with one_thread():  # tie-aware mAP has no threads of its own: no matrix product, no torch
         maps = {"tie_aware": mean_average_precision(*few)}
         tie_aware_runs, loop_runs = [], []
         for _ in range(repeat):
-            tie_aware_runs.append(_seconds(mean_average_precision, data)[0])
-            seconds, maps["dcmh_loop"] = _seconds(legacy_dcmh_map, few)
+            tie_aware_runs.append(seconds_of(mean_average_precision, data)[0])
+            seconds, maps["dcmh_loop"] = seconds_of(legacy_dcmh_map, few)
             loop_runs.append(seconds * n_queries / timed)
     tie_aware, loop = float(np.median(tie_aware_runs)), float(np.median(loop_runs))
     return {
@@ -73,9 +67,8 @@ def bench_map(*, size="mirflickr", n_queries=None, n_database=None, n_labels=Non
         "dcmh_loop_runs": loop_runs,
         "dcmh_loop_queries_timed": timed,
         "map_of_timed_queries": maps,
-        "tie_aware_peak_bytes": _peak_bytes(mean_average_precision, data),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("dlchkit", "numpy", "torch")}},
-        "machine": platform.machine(),
+        "tie_aware_peak_bytes": peak_bytes(mean_average_precision, data),
+        **circumstances("torch"),
     }
 
 
@@ -114,28 +107,3 @@ def _sizes(size, *replaced):
     if size not in SIZES:
         raise DataError(f"size is {size!r}; it must be one of {', '.join(SIZES)}")
     return [usual if own is None else own for own, usual in zip(replaced, SIZES[size])]
-
-
-@contextmanager
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # tie-aware mAP has no threads of its own: no matrix product, no torch
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _seconds(function, arguments):
-    start = time.perf_counter()
-    result = function(*arguments)
-    return time.perf_counter() - start, result
-
-
-def _peak_bytes(function, arguments):
-    tracemalloc.start()
-    try:
-        function(*arguments)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()

@@ -1,0 +1,57 @@
+"""Seconds and bytes, measured the same way by every benchmark."""
+
+import ctypes
+import gc
+import platform
+import time
+import tracemalloc
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import psutil
+import torch
+
+
+@contextmanager
+def one_thread(get=torch.get_num_threads, put=torch.set_num_threads):
+    """Everything inside on one thread; a library other than torch brings its own two functions."""
+    before = get()
+    put(1)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def seconds_of(function, arguments):
+    """Seconds of one call, and its result."""
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+def peak_bytes(function, arguments) -> int:
+    """The most memory that Python and NumPy held during a call, beside what was there before."""
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is really in use: on glibc, freed memory is handed back first."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if platform.system() == "Linux" else None
+    if trim is not None:
+        trim(0)
+    return psutil.Process().memory_info().rss
+
+
+def circumstances(*libraries) -> dict:
+    """``versions`` of Python, the kit and these libraries, and ``machine``: part of every measurement."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("dlchkit", "numpy", *libraries)}},
+        "machine": platform.machine(),
+    }

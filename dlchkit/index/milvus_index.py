@@ -1,0 +1,228 @@
+"""`MilvusIndex`: the same search on a Milvus server or cluster, or in a milvus-lite file."""
+
+import logging
+import secrets
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.codes import check_n_bits
+from dlchkit.errors import DataError
+from dlchkit.index.ids import IdTable, letters_of, named_once, text_of
+from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
+from dlchkit.index.stored import read_header, write_index
+
+MOST = 16_384  # neighbours of one query that Milvus gives at most
+LONGEST_ID = 1_024  # bytes
+ANSWERS = 200_000  # neighbours asked for in one request: a few MB, below every message limit
+ITEMS = 10_000  # items sent in one request
+
+
+class MilvusIndex:
+    """Hash codes under string ids in a Milvus collection; a `CodeIndex`. Exact (BIN_FLAT, HAMMING).
+
+    The collection is made if it is not there, else opened with what it holds. Answers are sorted by distance,
+    inside equal distances by time of insertion; which of the items tied at the last place come is Milvus's choice.
+
+    Parameters
+    ----------
+    n_bits : int, a multiple of 8
+    uri : "http://host:19530" of a server, or a path that ends in .db for milvus-lite
+    collection : name of the collection
+    token : "user:password" or a key, where the server asks for one; never saved
+
+    Raises
+    ------
+    DataError
+        where pymilvus is missing, nothing answers, the Milvus has no binary vectors (milvus-lite 3), or the
+        collection there has another shape; and from `search` and `within` beyond 16,384 neighbours per query,
+        which is the most that Milvus returns
+
+    Notes
+    -----
+    Reads see all writes finished before (consistency level "Strong"). Milvus itself would store an id twice;
+    `add` asks it first, so two programs that add one id at the same moment are not kept apart.
+    """
+
+    kind = "milvus"
+
+    def __init__(self, n_bits: int, uri: str, *, collection: str = "dlchkit", token: str = ""):
+        self.n_bits = check_n_bits(n_bits)
+        self.uri, self.collection = str(uri), collection
+        self._last = 0
+        self._client = _connect(self.uri, token)
+        with _said(f"Milvus at {self.uri} could not open collection {collection!r}"):
+            if not self._client.has_collection(collection):
+                _create(self._client, collection, n_bits)
+            self._check_shape()
+            self._client.load_collection(collection)
+
+    def __len__(self) -> int:
+        with _said(f"Milvus at {self.uri} did not count"):
+            return int(self._client.query(self.collection, filter="", output_fields=["count(*)"])[0]["count(*)"])
+
+    def __repr__(self) -> str:
+        return f"MilvusIndex({self.n_bits}, {self.uri!r}, collection={self.collection!r})"
+
+    def add(self, codes: np.ndarray, ids: np.ndarray) -> None:
+        """Store new codes under new ids; see `CodeIndex.add`. Sent in parts of 10,000: a lost connection keeps those sent."""
+        bits = packed(codes, self.n_bits)
+        if len(bits) != len(ids):
+            raise DataError(f"{len(bits)} codes and {len(ids)} ids do not fit; every code needs one id")
+        names = text_of(IdTable().checked(ids)[0]).tolist()
+        long = next((name for name in names if len(name.encode()) > LONGEST_ID), None)
+        if long is not None:
+            raise DataError(f"id {long[:40]!r}... has more than {LONGEST_ID} bytes; Milvus takes no longer ones here")
+        there = next(iter(self._stored(names)), None)
+        if there is not None:
+            raise DataError(f"id {there!r} is in the index twice; every item is stored once")
+        first = max(self._last + 1, time.time_ns())  # rises from one program to the next as well
+        self._last = first + len(names)
+        rows = [{"id": name, "inserted": first + i, "code": code.tobytes()} for i, (name, code) in enumerate(zip(names, bits))]
+        with _said(f"Milvus at {self.uri} did not store"):
+            for start in range(0, len(rows), ITEMS):
+                self._client.insert(self.collection, rows[start : start + ITEMS])
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Forget these ids; see `CodeIndex.remove`."""
+        names = text_of(named_once(ids)[0]).tolist()
+        stored = self._stored(names)
+        missing = next((name for name in names if name not in stored), None)
+        if missing is not None:
+            raise DataError(f"id {missing!r} is not in the index")
+        with _said(f"Milvus at {self.uri} did not remove"):
+            for start in range(0, len(names), ITEMS):
+                self._client.delete(self.collection, ids=names[start : start + ITEMS])
+
+    def search(self, codes: np.ndarray, k: int) -> Neighbours:
+        """The k nearest of every query, k at most 16,384; see `CodeIndex.search`."""
+        if checked_k(k) > MOST:
+            raise DataError(f"k is {k:,}; Milvus gives at most {MOST:,} neighbours")
+        bits, k = packed(codes, self.n_bits), min(k, len(self))
+        answers = self._ask(bits, k) if k else [([], [], [])] * len(bits)
+        shape = (len(bits), k)
+        if any(len(distances) != k for distances, _, _ in answers):
+            raise DataError(
+                f"Milvus at {self.uri} gave fewer than {k:,} of the {len(self):,} items it counts; somebody may be removing items, search again"
+            )
+        distances = np.array([distances for distances, _, _ in answers], dtype=np.int32).reshape(shape)
+        letters = letters_of([name for _, _, names in answers for name in names])
+        return Neighbours(distances, np.arange(len(letters)).reshape(shape), letters)
+
+    def within(self, codes: np.ndarray, radius: int) -> list[Neighbours]:
+        """Everything within a radius of every query, fewer than 16,384 items each; see `CodeIndex.within`."""
+        bits, radius = packed(codes, self.n_bits), checked_radius(radius, self.n_bits)
+        limit = min(MOST, len(self))
+        answers = self._ask(bits, limit, radius=radius + 1, range_filter=0) if limit else [([], [], [])] * len(bits)
+        full = next((i for i, (distances, _, _) in enumerate(answers) if len(distances) == MOST), None)
+        if full is not None:
+            raise DataError(f"query {full} has {MOST:,} items or more within {radius}, the most Milvus gives; take a smaller radius")
+        return [Neighbours(np.array(distances, dtype=np.int32), np.arange(len(names)), letters_of(names)) for distances, _, names in answers]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write down where the index is; the codes stay in Milvus, which keeps them itself."""
+        uri = str(Path(self.uri).resolve()) if _is_file(self.uri) else self.uri
+        return write_index(Path(folder), {"kind": self.kind, "n_bits": self.n_bits, "uri": uri, "collection": self.collection}, {})
+
+    @classmethod
+    def load(cls, folder: str | Path, *, token: str = "") -> "MilvusIndex":
+        """Connect to what `save` wrote down; a `DataError` where it is gone."""
+        header = read_header(folder, uri=str, collection=str)
+        uri, collection = header["uri"], header["collection"]
+        gone = DataError(f"{uri} holds no collection {collection!r} any more, though {folder} names it")
+        if _is_file(uri) and not Path(uri).exists():
+            raise gone
+        client = _connect(uri, token)
+        with _said(f"Milvus at {uri} did not answer"):
+            there = client.has_collection(collection)
+        if not there:
+            raise gone
+        return cls(header["n_bits"], uri, collection=collection, token=token)
+
+    def close(self) -> None:
+        """Give the connection back; a milvus-lite file is then free for another program."""
+        self._client.close()
+
+    def _ask(self, bits, limit, **params) -> list[tuple]:
+        """For every query: distances, times of insertion and ids, sorted by the first two."""
+        answers = []
+        step = max(1, ANSWERS // limit)
+        with _said(f"Milvus at {self.uri} did not search"):
+            for start in range(0, len(bits), step):
+                queries = [code.tobytes() for code in bits[start : start + step]]
+                how = {"metric_type": "HAMMING", "params": params}
+                answers += self._client.search(self.collection, queries, limit=limit, search_params=how, output_fields=["inserted"])
+        rows = [sorted((int(hit["distance"]), hit["entity"]["inserted"], hit["id"]) for hit in hits) for hits in answers]
+        return [tuple(zip(*row)) or ((), (), ()) for row in rows]
+
+    def _stored(self, names) -> set:
+        """Those of the names that are in the collection."""
+        found = set()
+        with _said(f"Milvus at {self.uri} did not look up ids"):
+            for start in range(0, len(names), ITEMS):
+                found.update(row["id"] for row in self._client.get(self.collection, ids=names[start : start + ITEMS], output_fields=["id"]))
+        return found
+
+    def _check_shape(self) -> None:
+        fields = {field["name"]: field for field in self._client.describe_collection(self.collection)["fields"]}
+        if not {"id", "inserted", "code"} <= set(fields):
+            raise DataError(f"collection {self.collection!r} at {self.uri} was not made by dlchkit; name another collection")
+        there = int(fields["code"]["params"]["dim"])
+        if there != self.n_bits:
+            raise DataError(f"collection {self.collection!r} at {self.uri} holds codes of {there} bits, not {self.n_bits}; name another collection")
+
+
+def _is_file(uri: str) -> bool:
+    return "://" not in uri
+
+
+def _connect(uri: str, token: str):
+    """A client of a Milvus that has binary vectors."""
+    try:
+        from pymilvus import MilvusClient
+    except ImportError:
+        raise DataError("pymilvus is not installed; python -m pip install 'dlchkit[milvus]' brings it") from None
+    if _is_file(uri) and not uri.endswith(".db"):
+        raise DataError(f"uri is {uri!r}; it must be http://host:port of a Milvus server or a path that ends in .db")
+    with _said(f"no Milvus answers at {uri}"):
+        if _is_file(uri):
+            Path(uri).parent.mkdir(parents=True, exist_ok=True)
+        client = MilvusClient(uri, token=token)
+    probe = f"dlchkit_probe_{secrets.token_hex(4)}"
+    with _said(f"Milvus at {uri} has no binary vectors; a Milvus server and milvus-lite 2.5.1 (with setuptools<80) have them, milvus-lite 3 has not"):
+        logger = logging.getLogger("pymilvus")  # it logs a whole traceback for what is one line here
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            _create(client, probe, 8)
+            client.insert(probe, [{"id": "probe", "inserted": 0, "code": b"\0"}])
+        finally:
+            logger.setLevel(level)
+            if client.has_collection(probe):
+                client.drop_collection(probe)
+    return client
+
+
+def _create(client, collection: str, n_bits: int) -> None:
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=LONGEST_ID)
+    schema.add_field("inserted", DataType.INT64)
+    schema.add_field("code", DataType.BINARY_VECTOR, dim=n_bits)
+    index = client.prepare_index_params()
+    index.add_index("code", index_type="BIN_FLAT", metric_type="HAMMING")
+    client.create_collection(collection, schema=schema, index_params=index, consistency_level="Strong")
+
+
+@contextmanager
+def _said(what: str):
+    """Turn whatever pymilvus raises inside into one line; it has no common base class of errors."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{what} ({' '.join(str(error).split())[:200]})") from error

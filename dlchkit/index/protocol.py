@@ -1,0 +1,92 @@
+"""What every index can do, whatever stands behind it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from dlchkit.codes import pack_codes
+from dlchkit.errors import DataError
+from dlchkit.index.ids import text_of
+
+NOTHING = np.iinfo(np.int32).max  # larger than every distance, so that rows stay sorted
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """What a search found, nearest first.
+
+    Attributes
+    ----------
+    distances : int32 array, (n_queries, k) from `CodeIndex.search` and (n_found,) from `CodeIndex.within`;
+        Hamming distances in 0..n_bits, rising along the last axis
+    found : bool array of the same shape: an approximate kind may find fewer than k; the places left
+        over stand last, with distance 2^31 - 1 and an empty id
+    ids : str array of the same shape, looked up when first asked for
+    """
+
+    distances: np.ndarray
+    _rows: np.ndarray = field(repr=False)  # int64; where in _letters, -1 nothing
+    _letters: np.ndarray = field(repr=False)  # of all ids, as `letters_of` gives them
+
+    @property
+    def found(self) -> np.ndarray:
+        return self._rows >= 0
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        letters = self._letters[self._rows]
+        letters[~self.found] = 0
+        return text_of(letters)
+
+
+class CodeIndex(Protocol):
+    """An index of hash codes under string ids.
+
+    Codes are int8 in {-1, +1}, shape (n, n_bits), as everywhere in the kit; ids are non-empty strings, each
+    stored once. What cannot be done is a `DataError` of one line, and then nothing was changed.
+    """
+
+    n_bits: int
+
+    def __len__(self) -> int:
+        """How many codes are stored."""
+
+    def add(self, codes: np.ndarray, ids: np.ndarray) -> None:
+        """Store new codes under new ids."""
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Forget the codes of these ids; all of them must be stored."""
+
+    def search(self, codes: np.ndarray, k: int) -> Neighbours:
+        """The k nearest of every query; min(k, len(index)) columns."""
+
+    def within(self, codes: np.ndarray, radius: int) -> list[Neighbours]:
+        """For every query, all stored codes at a distance of at most ``radius``."""
+
+    def save(self, folder: str | Path) -> Path:
+        """Keep the index in a folder, whole or not at all; `load_index` opens it again."""
+
+
+def packed(codes: np.ndarray, n_bits: int) -> np.ndarray:
+    """Bits of ``codes``, uint8 (n, n_bits / 8), or a `DataError` where they do not fit the index."""
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.shape[1] != n_bits:
+        raise DataError(f"codes have shape {codes.shape}; an index of {n_bits} bits takes (n, {n_bits})")
+    return pack_codes(codes)
+
+
+def checked_k(k: int) -> int:
+    """``k`` where it is a number of neighbours."""
+    if k < 1:
+        raise DataError(f"k is {k}; ask for at least 1 neighbour")
+    return int(k)
+
+
+def checked_radius(radius: int, n_bits: int) -> int:
+    """``radius``, at most ``n_bits``: no distance is larger."""
+    if radius < 0 or radius != int(radius):
+        raise DataError(f"radius is {radius}; a Hamming radius is a whole number from 0 to {n_bits}")
+    return min(int(radius), n_bits)
