@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import sys
 
 import nbformat
 import numpy as np
@@ -14,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from dlchkit.cli import main
 from dlchkit.metrics import Interval
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
-from dlchkit.results import cells, read_results
+from dlchkit.results import cells, read_results, write_rows
 from dlchkit.sweep import load_plan, plan_sweeps, save_plan
 
 PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
@@ -309,6 +310,35 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path):
                 assert value in ("", None)
 
 
+def test_parquet_holds_the_rows_of_json(complete, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow, the extra 'parquet', is not installed")
+    folder, _, records = complete
+    for kind in ("json", "parquet"):
+        assert main(["results", str(folder / "runs"), f"--{kind}", str(tmp_path / kind)]) == 0
+    table = parquet.read_table(tmp_path / "parquet")
+    assert table.num_rows == len(records) * len(METHODS) and table.to_pylist() == json.loads((tmp_path / "json").read_text())
+
+
+def test_parquet_takes_columns_of_several_types(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow, the extra 'parquet', is not installed")
+    for name, out, grid in (("a", "runs", {"sizes": [[1], [1, 2]]}), ("b", "more", {"n_bits": [16, 64]})):
+        plan(tmp_path, name=name, out=out, grid=grid, seeds=[0])
+        for run in load_plan(tmp_path / out / name)[1]:
+            finish(run, made_up(64, 0))
+    write_rows(read_results([tmp_path / "runs", tmp_path / "more"]), tmp_path / "rows", kind="parquet")
+    columns = parquet.read_table(tmp_path / "rows").to_pydict()
+    assert set(columns["sizes"]) == {"[1]", "[1, 2]", None} and set(columns["n_bits"]) == {16, 64, None}
+
+
+def test_parquet_without_pyarrow_says_what_to_install(complete, tmp_path, monkeypatch, refused):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with refused("pyarrow", "dlchkit[parquet]"):
+        write_rows(read_results([complete[0] / "runs"]), tmp_path / "rows", kind="parquet")
+    with refused("csv, json, parquet", "'xls'"):
+        write_rows(read_results([complete[0] / "runs"]), tmp_path / "rows", kind="xls")
+    assert not list(tmp_path.iterdir())
+
+
 def test_two_folders_become_one_page_with_each_sweeps_rows(tmp_path):
     for out, name in (("runs", "b"), ("more", "a")):
         finish(plan(tmp_path, name=name, out=out)[64, 0], made_up(64, 0))
@@ -320,7 +350,7 @@ def test_two_folders_become_one_page_with_each_sweeps_rows(tmp_path):
     ("make", "arguments", "said"),
     [
         (lambda folder: None, ["runs", "--page", "p.md"], "holds no sweep"),
-        (plan, ["runs"], "--csv, --json or --page"),
+        (plan, ["runs"], "--csv, --json, --parquet or --page"),
         (plan, ["runs", "runs", "--page", "p.md"], "two sweeps are named 'fashion'"),
     ],
     ids=["no sweep", "nothing to write", "twice"],

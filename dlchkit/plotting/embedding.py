@@ -5,8 +5,8 @@ import io
 
 from PIL import Image
 
-_MOST_BYTES = 1_300_000  # of PNG on one page; base64 adds a third, and a page stays below 2 MB
-_LARGE = 100_000  # bytes; above it a picture is stored with 256 colours
+_MOST_BYTES = 1_300_000  # of pictures on one page; base64 adds a third, and a page stays below 2 MB
+_LARGE = 100_000  # bytes; a PNG above it is stored as WebP
 _WIDEST = 1200  # pixels
 
 
@@ -20,27 +20,25 @@ class EmbeddedPictures:
         """One figure for a template; ``missing`` says why where there is no picture."""
         entry = {"title": title, "alt": alt, "caption": caption, "address": None, "missing": ""}
         try:
-            content, (width, height) = _as_png(raw)
+            content, kind, (width, height) = _encoded(raw)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises for broken files
             return entry | {"missing": "This figure's file is missing, lies outside its run's folder or is no picture."}
         if len(content) > self.left:
             return entry | {"missing": "This figure is left out because the page would grow past 2 MB."}
         self.left -= len(content)
-        return entry | {"address": "data:image/png;base64," + base64.b64encode(content).decode("ascii"), "width": width, "height": height}
+        return entry | {"address": f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii"), "width": width, "height": height}
 
 
-def _as_png(raw: bytes) -> tuple[bytes, tuple[int, int]]:
-    """A picture file as PNG of modest size, and its width and height."""
+def _encoded(raw: bytes) -> tuple[bytes, str, tuple[int, int]]:
+    """A picture file at modest size, "png" or "webp", and its width and height: photographs are small as WebP alone."""
     with Image.open(io.BytesIO(raw)) as picture:
         picture = picture.convert("RGB")
     picture.thumbnail((_WIDEST, 2 * _WIDEST))
-    content = _encoded(picture)
-    if len(content) > _LARGE:
-        content = _encoded(picture.quantize(256))
-    return content, picture.size
+    content = _as(picture, "PNG", optimize=True)
+    return (content, "png", picture.size) if len(content) <= _LARGE else (_as(picture, "WEBP", quality=80, method=6), "webp", picture.size)
 
 
-def _encoded(picture: Image.Image) -> bytes:
+def _as(picture: Image.Image, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
+    picture.save(buffer, format=kind, **options)
     return buffer.getvalue()

@@ -58,10 +58,20 @@ def _fewer(interval, usual):
 
 
 def column_with_best(intervals: list[Interval | None], usual: int, *, best=max) -> list[str]:
-    """`spread` of each method, the best mean in bold; equal to three digits is equally good."""
-    means = [round(interval.mean, 3) for interval in intervals if interval is not None]
-    bold = {best(means)} if len(means) > 1 else set()
-    return [f"**{spread(one, usual)}**" if one is not None and round(one.mean, 3) in bold else spread(one, usual) for one in intervals]
+    """`spread` of each method, the best mean in bold."""
+    said = [spread(one, usual) for one in intervals]
+    return [f"**{cell}**" if bold else cell for cell, bold in zip(said, are_best(intervals, best=best))]
+
+
+def are_best(intervals: list[Interval | None], *, best=max) -> list[bool]:
+    """Which means are best; equal to three digits is equally good, and one alone is not the best of anything.
+
+    >>> are_best([Interval(0.5001, 0.4, 0.6, 5), None, Interval(0.5004, 0.4, 0.6, 5), Interval(0.4, 0.3, 0.5, 5)])
+    [True, False, True, False]
+    """
+    means = [None if interval is None else round(interval.mean, 3) for interval in intervals]
+    defined = [mean for mean in means if mean is not None]
+    return [len(defined) > 1 and mean is not None and mean == best(defined) for mean in means]
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

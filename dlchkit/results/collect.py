@@ -135,17 +135,55 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
     return rows
 
 
-def write_rows(found: list[SweepResults], path: Path, *, as_json: bool = False) -> Path:
-    """Write `tidy_rows` as CSV (None is an empty cell), or as JSON."""
+def write_rows(found: list[SweepResults], path: Path, *, kind: str = "csv") -> Path:
+    """Write `tidy_rows` whole or not at all.
+
+    Parameters
+    ----------
+    kind : "csv" (None is an empty cell), "json", or "parquet" (None is null), which needs pyarrow
+
+    Raises
+    ------
+    DataError
+        no run is complete, another kind, or pyarrow is not installed
+    """
+    if kind not in _WRITERS:
+        raise DataError(f"rows can be written as {', '.join(_WRITERS)}, not as {kind!r}")
     rows = tidy_rows(found)
     if not rows:
         raise DataError(f"no run of {', '.join(results.name for results in found)} is complete; there is nothing to write yet")
     with atomic_path(path) as temporary:
-        if as_json:
-            temporary.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        else:
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, rows[0])
-                writer.writeheader()
-                writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+        _WRITERS[kind](rows, temporary)
     return path
+
+
+def _write_csv(rows, path):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+
+
+def _write_json(rows, path):
+    path.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_parquet(rows, path):
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise DataError('parquet needs pyarrow, which is not installed; python -m pip install "dlchkit[parquet]", or write --csv') from None
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    parquet.write_table(pyarrow.table({name: _of_one_type(values) for name, values in columns.items()}), path)
+
+
+def _of_one_type(values):
+    """A column as parquet can hold it: numbers, words or truth values as they are; lists, and values of several types, as JSON."""
+    kinds = {float if type(value) is int else type(value) for value in values if value is not None}
+    if kinds <= {float} or kinds <= {str} or kinds <= {bool}:
+        return values
+    return [None if value is None else json.dumps(value) for value in values]
+
+
+_WRITERS = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}

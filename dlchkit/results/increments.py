@@ -1,5 +1,7 @@
 """Tables about classes arriving in stages, at one setting: cost, forgetting, database codes, R."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dlchkit.records import DIRECTIONS
@@ -19,16 +21,28 @@ KINDS = ("learned", "encoded", "reencoded")
 
 def cost_table(results: SweepResults, setting: str) -> str:
     """Training seconds, of all stages and of those after the first, time reduction, and whether old codes stayed."""
-    usual, rows = usual_seeds(results), []
-    for name in results.methods:
-        methods = [record.methods[name] for record in results.at(setting).values() if name in record.methods]
-        if not methods:
-            continue
-        seconds = [sum(method.seconds[1:]) for method in methods if learns_stage_by_stage(method) and all(map(is_number, method.seconds[1:]))]
-        saved = [100 * value for value in results.values(name, "time_reduction", setting).values()]
-        whole = results.values(name, "train_seconds", setting).values()
-        rows.append([name, *(spread(over_seeds(values), usual, 1) for values in (whole, seconds, saved)), _kept(methods)])
+    usual, costs = usual_seeds(results), {name: cost_of(results, name, setting) for name in results.methods}
+    rows = [[name, *(spread(over_seeds(values), usual, 1) for values in cost[:3]), cost.kept] for name, cost in costs.items() if cost is not None]
     return table(["method", "training, s", "of it the increments, s", "time reduction, %", "old codes unchanged"], rows)
+
+
+class Cost(NamedTuple):
+    """What a method's training took, one value per seed, and whether old codes stayed: "yes", "no", or in how many runs."""
+
+    training: list[float]  # seconds, all stages
+    increments: list[float]  # seconds, stages after the first
+    percent_saved: list[float]  # of joint retraining's seconds at the same stages
+    kept: str
+
+
+def cost_of(results: SweepResults, name: str, setting: str) -> Cost | None:
+    """The cost of a method at one setting; None where no run recorded it stage by stage or at once."""
+    methods = [record.methods[name] for record in results.at(setting).values() if name in record.methods]
+    if not methods:
+        return None
+    seconds = [sum(method.seconds[1:]) for method in methods if learns_stage_by_stage(method) and all(map(is_number, method.seconds[1:]))]
+    saved = [100 * value for value in results.values(name, "time_reduction", setting).values()]
+    return Cost(list(results.values(name, "train_seconds", setting).values()), seconds, saved, _kept(methods))
 
 
 def learns_stage_by_stage(method) -> bool:
@@ -60,7 +74,7 @@ def database_code_tables(results: SweepResults, setting: str) -> dict[str, str]:
     """Direction -> methods by kind of database codes, mAP; empty unless a run recorded several kinds."""
     tables = {}
     for direction in DIRECTIONS:
-        measures = {name: _map_by_kind(results, name, direction, setting) for name in methods_with(results, f"map_{direction}")}
+        measures = measures_by_kind(results, direction, setting)
         kinds = [kind for kind in KINDS if any(kind in by_kind for by_kind in measures.values())]
         if any(len(by_kind) > 1 for by_kind in measures.values()):
             rows = [[name, *(_cell(results, name, by_kind.get(kind), setting) for kind in kinds)] for name, by_kind in measures.items()]
@@ -68,8 +82,13 @@ def database_code_tables(results: SweepResults, setting: str) -> dict[str, str]:
     return tables
 
 
+def measures_by_kind(results: SweepResults, direction: str, setting: str) -> dict[str, dict[str, str]]:
+    """Method -> kind of database codes -> the measure that holds its mAP."""
+    return {name: _map_by_kind(results, name, direction, setting) for name in methods_with(results, f"map_{direction}")}
+
+
 def _map_by_kind(results, name, direction, setting):
-    """Kind of database codes -> the measure that holds its mAP: the method's own kind has no mark in its name."""
+    """A method's own kind has no mark in its measure's name."""
     own = {record.methods[name].database_codes for record in results.at(setting).values() if name in record.methods}
     marked = {kind: f"map_{kind}_{direction}" for kind in KINDS if results.values(name, f"map_{kind}_{direction}", setting)}
     return marked | {kind: f"map_{direction}" for kind in own}
@@ -82,15 +101,20 @@ def _cell(results, name, measure, setting):
 
 def R_tables(results: SweepResults, setting: str) -> dict[str, str]:
     """Method and direction -> R, the mean over seeds; a cell that a seed lacks is empty."""
-    tables, records = {}, results.at(setting).values()
+    tables = {}
     for name in results.methods:
         for direction in DIRECTIONS:
-            several = [record.methods[name].R[direction] for record in records if name in record.methods]
-            if several:
-                mean = np.mean(several, axis=0)
+            several = all_R(results, name, direction, setting)
+            if len(several):
+                mean = several.mean(axis=0)
                 rows = [[f"after stage {i}", *map(number, row)] for i, row in enumerate(mean)]
                 tables[f"{name}, {in_words(direction)}"] = table(["", *(f"queries of stage {j}" for j in range(mean.shape[1]))], rows)
     return tables
+
+
+def all_R(results: SweepResults, name: str, direction: str, setting: str) -> np.ndarray:
+    """R of a method in each run at one setting, (seeds, stages, stages); empty where there is none."""
+    return np.array([record.methods[name].R[direction] for record in results.at(setting).values() if name in record.methods])
 
 
 def in_words(direction: str) -> str:

@@ -1,7 +1,6 @@
 """The results page: one section for each sweep, written from records alone."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import jinja2
@@ -9,6 +8,7 @@ import jinja2
 from dlchkit.results import increments, scores
 from dlchkit.results.cells import NOTHING, table
 from dlchkit.results.collect import SweepResults
+from dlchkit.results.provenance import data_in_words, differing, digests_of_splits, environments, open_runs, without_place
 from dlchkit.storage import atomic_path
 
 
@@ -87,41 +87,15 @@ def _head(results: SweepResults) -> str:
     return _render(
         "head.md",
         results=results,
-        data=_data(results),
-        fixed=", ".join(f"{name}={_without_place(value)}" for name, value in results.fixed.items()),
+        data=data_in_words(results),
+        fixed=", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         seeds=sorted({run.parameters["seed"] for run in results.runs}),
         usual=scores.usual_seeds(results),
         kinds=increments.kinds_of_database_codes(results),
         maps=scores.map_tables(results),
-        open_runs=_open_runs(results),
+        open_runs=open_runs(results),
         failures=_failures(results),
     )
-
-
-def _data(results):
-    """What the records say of their data; several answers stand side by side."""
-    said = {"n_pairs": "{:,} pairs", "n_classes": "{} classes", "classes_per_stage": "stages of {} classes"}
-    parts = []
-    for name, words in said.items():
-        answers = [record.findings[name] for record in results.records.values() if name in record.findings]
-        texts = dict.fromkeys(words.format(" + ".join(map(str, answer)) if isinstance(answer, list) else answer) for answer in answers)
-        if texts:
-            parts.append(" or ".join(texts))
-    return ", ".join(parts)
-
-
-def _without_place(value):
-    """A parameter without the folders of the machine it was run on."""
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
-
-
-def _open_runs(results):
-    """Setting -> seeds that have not run, or not to the end."""
-    missing = {setting: [] for setting in results.settings}
-    for run in results.without_record():
-        if run.failure() is None:
-            missing[results.setting_of(run)].append(run.parameters["seed"])
-    return {setting: seeds for setting, seeds in missing.items() if seeds}
 
 
 def _failures(results):
@@ -137,25 +111,14 @@ def _failures(results):
 
 
 def _splits(results):
-    """A row for each seed: digests of the split; one digest where all settings shared it."""
-    digests = {}
-    for (_, seed), record in results.records.items():
-        if "split_digest" in record.findings:
-            digests.setdefault(seed, {})[record.findings["split_digest"]] = None
-    return table(["seed", "split digest"], [[str(seed), ", ".join(digests[seed])] for seed in sorted(digests)]) if digests else ""
+    digests = digests_of_splits(results)
+    return table(["seed", "split digest"], [[str(seed), ", ".join(said)] for seed, said in digests.items()]) if digests else ""
 
 
 def _environments(found):
     """One column for each distinct environment, one row for each thing recorded; "" without records."""
-    columns, count = {}, Counter()
-    for results in found:
-        for record in results.records.values():
-            setting = {name: value for name, value in record.environment.items() if name != "versions"} | (record.environment.get("versions") or {})
-            key = repr(sorted(setting.items()))
-            columns[key] = setting
-            count[key, results.name] += 1
-    names = list(dict.fromkeys(name for setting in columns.values() for name in setting))
-    header = [", ".join(f"{n} of {sweep}" for (key, sweep), n in count.items() if key == column) for column in columns]
-    rows = [[name, *(NOTHING if setting.get(name) is None else str(setting[name]) for setting in columns.values())] for name in names]
-    differ = [name for name in names if len({str(setting.get(name)) for setting in columns.values()}) > 1]
-    return {"table": table(["runs", *header], rows) if names else "", "differ": differ}
+    columns = environments(found)
+    settings = [setting for _, setting in columns]
+    names = list(dict.fromkeys(name for setting in settings for name in setting))
+    rows = [[name, *(NOTHING if setting.get(name) is None else str(setting[name]) for setting in settings)] for name in names]
+    return {"table": table(["runs", *(runs for runs, _ in columns)], rows) if names else "", "differ": differing(settings)}

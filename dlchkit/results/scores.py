@@ -1,6 +1,6 @@
 """Tables that the runs of any notebook can fill: mAP by method and setting."""
 
-from dlchkit.metrics import paired_difference
+from dlchkit.metrics import Interval, paired_difference
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.cells import NOTHING, column_with_best, difference, number, over_seeds, table
 from dlchkit.results.collect import SweepResults
@@ -39,13 +39,23 @@ def difference_tables(results: SweepResults, to: str) -> dict[str, str]:
 
 
 def _against(results, measure, method, to, setting, usual):
+    ours, theirs = pairs(results, measure, method, to, setting)
+    if not ours:
+        return NOTHING
+    ratio = number(sum(ours) / sum(theirs), 2) if sum(theirs) else NOTHING
+    return f"{difference(paired(ours, theirs), usual)} × {ratio}"
+
+
+def pairs(results: SweepResults, measure: str, method: str, to: str, setting: str) -> tuple[list[float], list[float]]:
+    """A measure of two methods on the seeds that both have, in one order."""
     ours, theirs = (results.values(name, measure, setting) for name in (method, to))
     both = [seed for seed in ours if seed in theirs]
-    if not both:
-        return NOTHING
-    a, b = ([values[seed] for seed in both] for values in (ours, theirs))
-    interval = paired_difference(a, b) if len(both) > 1 else over_seeds([a[0] - b[0]])
-    return f"{difference(interval, usual)} × {number(sum(a) / sum(b), 2) if sum(b) else NOTHING}"
+    return [ours[seed] for seed in both], [theirs[seed] for seed in both]
+
+
+def paired(ours: list[float], theirs: list[float]) -> Interval | None:
+    """Mean and 95% interval of the differences, seed by seed; None without any, no bounds for one alone."""
+    return paired_difference(ours, theirs) if len(ours) > 1 else over_seeds(a - b for a, b in zip(ours, theirs))
 
 
 def methods_with(results: SweepResults, measure: str) -> list[str]:

@@ -1,10 +1,9 @@
-"""One self-contained HTML page from run records: what was found, and what it rests on."""
+"""The page of single runs: what each found, and what it rests on."""
 
 import math
 from collections import Counter
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from dlchkit import plotting
@@ -14,6 +13,8 @@ from dlchkit.plotting.embedding import EmbeddedPictures
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
+from dlchkit.report.template import render
+from dlchkit.results.collect import is_number
 from dlchkit.storage import atomic_path
 
 TITLES = {
@@ -30,7 +31,6 @@ DATABASE_CODES = {
     "reencoded": "computed anew by today's encoders, so that every old item is touched again",
 }
 _PROVENANCE = ("data", "n_pairs", "n_classes", "classes_per_stage", "database_codes", "split_digest")
-_LONGEST_TEXT = 400  # letters of one recorded value
 
 
 def write_report(run_folders: list[Path], path: str | Path) -> Path:
@@ -46,25 +46,31 @@ def write_report(run_folders: list[Path], path: str | Path) -> Path:
     -------
     path
     """
-    pictures = EmbeddedPictures()
-    runs, failures = [], []
-    for folder in map(Path, run_folders):
-        try:
-            record = RunRecord.load(folder)
-            _check(record)
-            runs.append((record, _section(record, folder, pictures)))
-        except (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            failures.append({"name": folder.resolve().name, "reason": _without_place(error, folder)})
-    runs.sort(key=lambda run: not _is_main(run[0]))  # what the headline rests on comes first
-    records, sections = [run[0] for run in runs], [run[1] for run in runs]
-    _tell_apart(sections)
-    page = _template().render(**_answer(records), sections=sections, environments=_environments(sections), failures=failures)
+    records, sections, failures = read_runs(run_folders, EmbeddedPictures())
+    page = render("runs.html", **_answer(records), sections=sections, environments=_environments(sections), failures=failures)
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
 
 
-def _check(record: RunRecord) -> None:
+def read_runs(run_folders: list[Path], pictures: EmbeddedPictures) -> tuple[list[RunRecord], list[dict], list[dict]]:
+    """Records that hold together, a section of each for the template, and {"name", "reason"} of those that do not."""
+    runs, failures = [], []
+    for folder in map(Path, run_folders):
+        try:
+            record = RunRecord.load(folder)
+            check(record)
+            runs.append((record, _section(record, folder, pictures)))
+        except (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            failures.append({"name": folder.resolve().name, "reason": _without_place(error, folder)})
+    runs.sort(key=lambda run: not _is_main(run[0]))  # what the headline rests on comes first
+    sections = [section | {"number": number} for number, (_, section) in enumerate(runs, 1)]
+    _tell_apart(sections)
+    return [record for record, _ in runs], sections, failures
+
+
+def check(record: RunRecord) -> None:
+    """Refuse a record that is not complete, or whose parts do not fit together."""
     if record.status != "complete":
         raise DataError(f"its status is {record.status!r}, not complete")
     for name in ("parameters", "metrics", "findings", "environment"):
@@ -73,13 +79,6 @@ def _check(record: RunRecord) -> None:
     lengths = {len(rows) for method in record.methods.values() for rows in (*method.R.values(), method.seconds)}
     if len(lengths) > 1:
         raise DataError(f"its methods have {joined(sorted(map(str, lengths)))} stages; one record holds methods of one stream")
-
-
-def _template():
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"in_text": _in_text, "in_words": in_words, "defined_number": _is_defined}
-    return environment.get_template("report.html")
 
 
 # --- the answer at the top ---
@@ -117,7 +116,7 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
         "notebook": record.notebook,
         "environment": _environment(record),
         "findings": {in_words(name): value for name, value in record.findings.items() if name not in _PROVENANCE},
-        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures) + _own_figures(record, folder, pictures),
+        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures) + own_figures(record, folder, pictures),
     }
 
 
@@ -166,7 +165,7 @@ def _measures(name: str, methods: dict) -> dict:
 
 
 def _mark_best(rows: list[dict], measure: str, best) -> None:
-    defined = [row for row in rows if _is_defined(row[measure])]
+    defined = [row for row in rows if is_number(row[measure])]
     if len(defined) > 1:
         winner = best(round(row[measure], 3) for row in defined)
         for row in defined:
@@ -213,15 +212,15 @@ def _stream_figures(methods: dict, pictures: EmbeddedPictures) -> list[dict]:
 
 def _score_figures(metrics: dict, pictures: EmbeddedPictures) -> list[dict]:
     scores = {name: {d: row.get(f"map_{d}") for d in DIRECTIONS} for name, row in metrics.items()}
-    scores = {name: {d: v if _is_defined(v) else math.nan for d, v in row.items()} for name, row in scores.items()}
-    scores = {name: row for name, row in scores.items() if any(map(_is_defined, row.values()))}
+    scores = {name: {d: v if is_number(v) else math.nan for d, v in row.items()} for name, row in scores.items()}
+    scores = {name: row for name, row in scores.items() if any(map(is_number, row.values()))}
     if not scores:
         return []
     figure, sentence = plotting.plot_scores(scores, title="mAP by direction"), plotting.describe_scores(scores)
     return [pictures.entry(plotting.png(figure), "Scores", alt=f"Bars of mAP. {sentence}", caption=sentence)]
 
 
-def _own_figures(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> list[dict]:
+def own_figures(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> list[dict]:
     """The record's pictures that lie in its folder; a path that leaves it is not followed."""
     entries = []
     for figure in record.figures:
@@ -259,23 +258,3 @@ def _without_place(error: Exception, folder: Path) -> str:
     """The reason without the machine's own paths."""
     reason = f"{error}" if isinstance(error, DataError) else f"the record does not hold together ({type(error).__name__}: {error})"
     return reason.replace(str(folder / FILE_NAME), f"{folder.resolve().name}/{FILE_NAME}")
-
-
-def _is_defined(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _in_text(value) -> str:
-    """A record's value as text: numbers short, lists with commas, yes and no for truth."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
-    if isinstance(value, dict):
-        value = [f"{name}: {_in_text(item)}" for name, item in value.items()]
-    if isinstance(value, (list, tuple)):
-        value = ", ".join(map(_in_text, value))
-    text = "–" if value is None else str(value)
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rstrip() + " …"

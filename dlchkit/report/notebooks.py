@@ -1,0 +1,65 @@
+"""Executed notebooks as HTML without code: the words, formulas and figures of a run, for those who do not read Python."""
+
+from pathlib import Path
+
+from dlchkit.errors import DataError
+from dlchkit.report.formulas import with_formulas
+from dlchkit.report.template import render
+from dlchkit.storage import atomic_path
+
+# fmt: off
+_TAGS = {
+    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot",
+    "th", "thead", "tr", "ul",
+}
+# fmt: on
+_EVERYWHERE = {"class", "id", "title"}
+_ATTRIBUTES = {"a": {"href"}, "img": {"alt", "height", "src", "width"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
+
+
+def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
+    """Write an executed notebook as one HTML file without code cells, scripts or anything from elsewhere.
+
+    Parameters
+    ----------
+    notebook : an executed ``.ipynb``; of the HTML in its words and outputs only plain tags
+        stay, and only pictures that it holds itself
+    title : of the page, escaped
+
+    Raises
+    ------
+    DataError
+        the file is no readable notebook
+    """
+    import nbformat  # here, with nbconvert, since only pages of notebooks wait for them
+    from nbconvert import HTMLExporter
+
+    try:
+        content = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise DataError(f"{notebook.name} is no readable notebook ({type(error).__name__}); run it again") from None
+    for cell in content.cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_formulas(cell.source)
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True, sanitize_html=True)
+    exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
+    body, _ = exporter.from_notebook_node(content)
+    with atomic_path(path) as temporary:
+        temporary.write_text(render("notebook.html", headline=title, body=body), encoding="utf-8")
+    return path
+
+
+def _plain_tags(html) -> str:
+    import bleach
+
+    said = "".join(html) if isinstance(html, list) else str(html)
+    return bleach.clean(said, tags=_TAGS, attributes=_keep, protocols=["http", "https", "mailto", "data"], strip=True)
+
+
+def _keep(tag, name, value):
+    if tag == "img" and name == "src":
+        return value.startswith("data:image/")
+    if tag == "a" and name == "href":
+        return not value.lower().lstrip().startswith("data:")
+    return name in _EVERYWHERE | _ATTRIBUTES.get(tag, set())

@@ -1,0 +1,198 @@
+"""The page of sweeps: for each the answer, tables and drawings with intervals over seeds, and what is not in it."""
+
+import difflib
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from dlchkit import plotting
+from dlchkit.errors import DataError
+from dlchkit.plotting.embedding import EmbeddedPictures
+from dlchkit.report import drawings, tables
+from dlchkit.report.answer import JOINT, answer, headline
+from dlchkit.report.notebooks import write_notebook_page
+from dlchkit.report.provenance import failed_runs, finished_runs, link_to, missing_runs, provenance
+from dlchkit.report.runs import DATABASE_CODES, check, own_figures, read_runs, write_report
+from dlchkit.report.template import render
+from dlchkit.results import budgets
+from dlchkit.results.collect import SweepResults, read_results
+from dlchkit.results.increments import kinds_of_database_codes
+from dlchkit.results.provenance import differing, environments
+from dlchkit.storage import atomic_path
+from dlchkit.sweep import PLAN
+
+PAGE, NOTEBOOKS = "report.html", "report-notebooks"
+
+
+def write_folder_report(folder: Path, *, baseline: str | None = None, price: float | None = None, notebooks: bool = False) -> Path:
+    """Write ``folder/report.html``: of sweeps where the folder holds any, of single runs where it does not.
+
+    Parameters
+    ----------
+    folder : given to ``dlchkit sweep -o``, or a sweep's own, or one with a folder per run
+    baseline : method that the others are compared with seed by seed; None takes joint
+        retraining where it was run
+    price : EUR per hour of the machine; None shows no money
+    notebooks : write every finished run's notebook as a page without code, below
+        ``folder/report-notebooks``, and link it
+
+    Raises
+    ------
+    DataError
+        nothing to report, a baseline that no run recorded, a price that is none, or an
+        option for sweeps where there is none
+    """
+    folder = Path(folder)
+    sweeps = (folder / PLAN).is_file() or any(folder.glob(f"*/{PLAN}"))
+    single = [] if (folder / PLAN).is_file() else sorted(path.parent for path in folder.glob("*/result.json"))
+    if not sweeps:
+        if not single:
+            raise DataError(f"{folder} holds no run: there is no FOLDER/*/result.json in it, and no sweep's {PLAN}")
+        if baseline is not None or price is not None or notebooks:
+            raise DataError(f"{folder} holds single runs and no sweep; --baseline, --price and --notebooks are for sweeps")
+        return write_report(single, folder / PAGE)
+    if price is not None and not (math.isfinite(price) and price > 0):
+        raise DataError(f"the price is {price}; it must be EUR per hour, more than 0, e.g. 1.20")
+    usable = [_usable(results) for results in read_results([folder])]
+    _check_baseline(baseline, [results for results, _ in usable])
+    pictures = EmbeddedPictures()
+    sections = []
+    for number, (results, broken) in enumerate(usable, 1):
+        pages = _notebook_pages(results, folder) if notebooks else {}
+        found = _found(results, pictures, folder, baseline=baseline or JOINT, price=price)
+        sections.append({"number": number, "results": results} | found | _not_found(results, broken, folder) | _rests_on(results, folder, pages))
+    text = _page(sections, dict(zip(("records", "sections", "failures"), read_runs(single, pictures))), price)
+    with atomic_path(folder / PAGE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return folder / PAGE
+
+
+def _page(sections, runs, price):
+    found = [section["results"] for section in sections]
+    machines = environments(found)
+    return render(
+        "sweeps.html",
+        headline=headline([section["answer"] for section in sections if section["answer"]]),
+        sections=sections,
+        runs=runs,
+        environments=machines,
+        differ=differing([setting for _, setting in machines]),
+        n_complete=sum(len(results.records) for results in found),
+        n_failed=sum(len(section["failed"]) for section in sections),
+        n_planned=sum(len(results.runs) for results in found),
+        price=price,
+        width=drawings.WIDTH,
+        height=drawings.HEIGHT,
+        bar_width=drawings.BAR_WIDTH,
+    )
+
+
+def _check_baseline(baseline, found):
+    names = list(dict.fromkeys(name for results in found for name in results.methods))
+    if baseline is not None and names and baseline not in names:
+        near = difflib.get_close_matches(baseline, names, n=1, cutoff=0.4)
+        raise DataError(f"no run recorded the method {baseline!r}; {f'did you mean {near[0]!r}?' if near else 'there are ' + ', '.join(names)}")
+
+
+def _usable(results: SweepResults) -> tuple[SweepResults, dict[str, str]]:
+    """A sweep with the records that hold together and fit each other, and for the other runs why they are left out."""
+    good, broken, stages = {}, {}, {}
+    for run in results.runs:
+        key = results.key_of(run)
+        record = results.records.get(key)
+        if record is None:
+            continue
+        try:
+            check(record)
+            if not all(isinstance(row, dict) for row in record.metrics.values()):
+                raise DataError("its metrics are no mapping from a method to its measures")
+            lengths = {R.shape for method in record.methods.values() for R in method.R.values()}
+            first = stages.setdefault(key[0], lengths)
+            if lengths != first and lengths and first:
+                raise DataError("it has another number of stages than the other seeds at its setting")
+            good[key] = record
+        except (DataError, TypeError, AttributeError) as error:
+            broken[run.name] = str(error) if isinstance(error, DataError) else f"the record does not hold together ({type(error).__name__}: {error})"
+    return replace(results, records=good), broken
+
+
+def _found(results, pictures, home, *, baseline, price):
+    """What a sweep's runs say together; a part that they did not record is None."""
+    at = results.reference
+    found = {
+        "at": at,
+        "answer": answer(results),
+        "kinds": {DATABASE_CODES.get(kind, kind): names for kind, names in kinds_of_database_codes(results).items()},
+        "scores": tables.score_table(results),
+        "baseline": baseline,
+        "differences": tables.difference_table(results, baseline) if baseline in results.methods else None,
+        "bytes_per_code": _bytes_per_code(results),
+        "examples": _examples(results, at, home, pictures) if at is not None else None,
+        "budgets": _budgets(results, pictures),
+    }
+    staged = {
+        "code_kinds": tables.kinds_table,
+        "heat": drawings.heat_maps,
+        "curves": drawings.curves,
+        "drops": drawings.drops,
+        "forgetting": tables.forgetting_table,
+        "cost": partial(tables.cost_table, price=price),
+    }
+    if at is None or not any(record.methods for record in results.at(at).values()):
+        return found | dict.fromkeys(staged)
+    return found | {name: make(results, at) for name, make in staged.items()}
+
+
+def _not_found(results, broken, home):
+    begun, not_begun = missing_runs(results, home, broken)
+    return {"failed": failed_runs(results, home), "begun": begun, "not_begun": not_begun}
+
+
+def _rests_on(results, home, pages):
+    return {"finished": finished_runs(results, home, pages), "provenance": provenance(results)}
+
+
+def _bytes_per_code(results):
+    """Setting -> bytes of one stored code, eight bits in each."""
+    bits = {setting: next(iter(results.at(setting).values())).parameters.get("n_bits") for setting in tables.with_records(results)}
+    return {setting: f"{n_bits / 8:g}" for setting, n_bits in bits.items() if isinstance(n_bits, int) and n_bits > 0}
+
+
+def _examples(results, at, home, pictures):
+    """The pictures that the first seed's run at one setting left, and links to those of its other seeds; None if it left none."""
+    runs = {results.key_of(run)[1]: run for run in results.runs if results.key_of(run) in results.records and results.setting_of(run) == at}
+    seeds = [seed for seed, record in sorted(results.at(at).items()) if record.figures]
+    if not seeds:
+        return None
+    first, others = seeds[0], []
+    entries = own_figures(results.at(at)[first], runs[first].folder, pictures)
+    for seed in seeds[1:]:
+        for figure in results.at(at)[seed].figures:
+            file = runs[seed].folder / str(figure.get("file", ""))
+            if file.resolve().is_relative_to(runs[seed].folder.resolve()) and file.is_file():
+                others.append((seed, link_to(file, home)))
+    return {"seed": first, "figures": entries, "others": others}
+
+
+def _budgets(results, pictures):
+    """For each setting with label budgets: a table, a figure and its sentence."""
+    found = []
+    for setting in tables.with_records(results):
+        merged = budgets.merged(results, setting)
+        if merged is not None:
+            sentence = plotting.describe_label_budget(merged)
+            figure = pictures.entry(plotting.png(plotting.plot_label_budget(merged)), "Label budget", alt=sentence, caption=sentence)
+            found.append({"setting": setting, "n_seeds": len(merged["seeds"]), "table": tables.budget_table(merged), "figure": figure})
+    return found
+
+
+def _notebook_pages(results, home):
+    """Name of a finished run -> its notebook's page without code."""
+    pages = {}
+    for run in results.runs:
+        file = run.folder / run.notebook.name
+        if results.key_of(run) in results.records and file.is_file():
+            title = f"{results.title}: {results.setting_of(run)}, seed {run.parameters['seed']}"
+            pages[run.name] = write_notebook_page(file, home / NOTEBOOKS / run.sweep / f"{run.folder.name}.html", title=title)
+    return pages

@@ -1,0 +1,68 @@
+"""From values to HTML: everything that records hold is escaped, numbers are short."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import matplotlib
+from matplotlib.colors import to_hex
+
+from dlchkit.plotting.style import in_words
+from dlchkit.results.cells import number
+from dlchkit.results.collect import is_number
+
+HEAT_STEPS = 20  # a heat map's colours go from 0 to this
+_LONGEST_TEXT = 400  # letters of one recorded value
+
+
+def render(template: str, **values) -> str:
+    """A page from one of the templates beside this file; an unknown name is an error."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"in_text": in_text, "in_words": in_words, "defined_number": is_number, "score": number, "minus": with_minus}
+    return environment.get_template(template).render(heat_colours=heat_colours(), **values)
+
+
+def address(path: Path | str) -> str:
+    """A relative path as a link: every folder's name quoted, so that none is taken for a scheme or a query.
+
+    >>> address("a b/n_bits=64#1/x.ipynb"), address("javascript:alert(1)")
+    ('./a%20b/n_bits%3D64%231/x.ipynb', './javascript%3Aalert%281%29')
+    """
+    return "./" + quote(Path(path).as_posix())
+
+
+def with_minus(text: str) -> str:
+    """The sign before a number as print has it; hyphens of names stay.
+
+    >>> with_minus("dlch-strict -.018 [-.02, -.01]")
+    'dlch-strict −.018 [−.02, −.01]'
+    """
+    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", text)
+
+
+def heat_colours() -> list[tuple[str, str]]:
+    """Background and ink of each step of a heat map: the ink that stands out better on it."""
+    colours = [matplotlib.colormaps["cividis"](step / HEAT_STEPS) for step in range(HEAT_STEPS + 1)]
+    return [(to_hex(colour), "#ffffff" if step / HEAT_STEPS < 0.47 else "#000000") for step, colour in enumerate(colours)]
+
+
+def in_text(value) -> str:
+    """A record's value as text: numbers short, lists with commas, yes and no for truth.
+
+    >>> in_text([True, 0.25, 12_345, None])
+    'yes, 0.250, 12,345, –'
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, dict):
+        value = [f"{name}: {in_text(item)}" for name, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(in_text, value))
+    text = "–" if value is None else str(value)
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rstrip() + " …"

@@ -1,0 +1,428 @@
+"""The page of sweeps: every number is one that numpy finds in the records, and what is not in it is named."""
+
+import itertools
+import json
+import math
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from dlchkit.cli import main
+from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.report import write_folder_report
+from dlchkit.report.answer import answer, headline
+from dlchkit.report.drawings import curves, drops
+from dlchkit.report.provenance import terms_of
+from dlchkit.results import read_results
+from dlchkit.summary import summarise
+from dlchkit.sweep import load_plan, plan_sweeps, save_plan
+
+PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nseed: int = 0  # seed\nout: str = ""  # folder'
+BITS, SEEDS = (16, 64), (0, 1, 2)
+METHODS = {"joint": 0.0, "dlch": 0.05, "finetune": 0.3, "lsh": 0.4}  # how far each lies below joint retraining
+T_2 = 4.302652729696142  # Student's t, 97.5%, 2 degrees of freedom
+EVIL = "<script>alert('x')</script>"
+nan = float("nan")
+
+
+def made_up(bits, seed, *, methods=METHODS, data="scenes", stages=3):
+    random = np.random.default_rng([bits, seed])
+    record = RunRecord("03_increments", {"data": data, "n_bits": bits, "seed": seed}, seed)
+    for name, below in methods.items():
+        R = {}
+        for d in DIRECTIONS:
+            R[d] = np.where(
+                np.tri(stages, dtype=bool), 0.9 - below * np.arange(stages)[:, None] / stages - 0.05 * random.random((stages, stages)), nan
+            )
+            R[d][: stages - 1] = nan if name == "lsh" else R[d][: stages - 1]
+        seconds = [10 + random.random(), *(random.uniform(8, 12, stages - 1) * (1 if name == "joint" else 0.2))]
+        seconds = [nan] * (stages - 1) + [5.0] if name == "lsh" else seconds
+        unchanged = [] if name == "lsh" else [True] + [name != "joint"] * (stages - 1)
+        record.methods[name] = MethodRecord(R=R, seconds=seconds, old_codes_unchanged=unchanged)
+    record.metrics = summarise(record.methods)
+    record.findings = {"data": data, "n_pairs": 1234, "n_classes": 7, "split_digest": "ab12"}
+    record.environment = {"python": "3", "device": "cpu", "threads": 1, "versions": {"numpy": "2"}}
+    return record
+
+
+def plan(folder, *, name="fashion", notebook="03_increments", **entries):
+    """A sweep that is planned, with none of its runs done."""
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), new_markdown_cell("# What we saw")]
+    nbformat.write(new_notebook(cells=cells), folder / f"{notebook}.ipynb")
+    content = {"notebook": f"{notebook}.ipynb", "title": f"{name}, made up", "parameters": {}, "grid": {"n_bits": list(BITS)}, "seeds": list(SEEDS)}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(content | entries, sort_keys=False))
+    (sweep,) = plan_sweeps([folder / f"{name}.yaml"], folder / "runs")
+    save_plan(sweep, folder / "runs")
+    return {(run.parameters.get("n_bits"), run.parameters["seed"]): run for run in load_plan(folder / "runs" / name)[1]}
+
+
+def finish(run, record):
+    record.save(run.folder)
+    shutil.copyfile(run.notebook, run.folder / run.notebook.name)
+    (run.folder / "done.txt").write_text(run.digest)
+
+
+def finished(folder, **options):
+    runs = plan(folder)
+    for point, run in runs.items():
+        finish(run, made_up(*point, **options))
+    return runs
+
+
+class Page(HTMLParser):
+    """Words, tags and tables of a page; a cell is its words, and the number it is sorted by."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.words, self.tables, self.cell = [], "", {}, None
+        self.source = path.read_text(encoding="utf-8")
+        self.skip = False
+        self.feed(self.source)
+        self.words = " ".join(self.words.split())
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        self.words += " "
+        self.skip = tag in ("style", "script")
+        if tag == "div" and attributes.get("class", "").startswith("scroll"):
+            self.table = self.tables.setdefault(attributes["aria-label"], [])
+        elif tag == "tr" and self.tables:
+            self.table.append([])
+        elif tag in ("td", "th") and self.tables:
+            self.cell = [attributes, ""]
+            self.table[-1].append(self.cell)
+
+    def handle_endtag(self, tag):
+        self.skip = False
+        if tag in ("td", "th"):
+            self.cell = None
+
+    def handle_data(self, data):
+        if not self.skip:
+            self.words += data
+            if self.cell is not None:
+                self.cell[1] += data
+
+    def rows(self, start):
+        """Method -> its cells, of the table whose name starts so."""
+        (rows,) = [rows for name, rows in self.tables.items() if name.startswith(start)]
+        return {" ".join(row[0][1].split()): row[1:] for row in rows if len(row) > 1 and "data-value" in row[1][0]}
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """A folder with one complete sweep, its page and its results."""
+    folder = tmp_path_factory.mktemp("complete")
+    finished(folder)
+    page = Page(write_folder_report(folder / "runs", price=2.0))
+    return folder, page, read_results([folder / "runs"])[0]
+
+
+def mean_and_half(values):
+    return np.mean(values), T_2 * np.std(values, ddof=1) / math.sqrt(len(values))
+
+
+def numbers(cell):
+    return [float(text) for text in re.findall(r"-?\d*\.\d+", cell[1].replace("−", "-"))]
+
+
+def test_the_score_table_is_what_numpy_finds(complete):
+    _, page, results = complete
+    rows = page.rows("mAP, ")
+    assert list(rows) == list(METHODS)
+    for column, (direction, bits) in enumerate((d, b) for d in DIRECTIONS for b in BITS):
+        means = {}
+        for name in METHODS:
+            mean, half = mean_and_half([results.records[f"{bits} bits", s].metrics[name][f"map_{direction}"] for s in SEEDS])
+            np.testing.assert_allclose(numbers(rows[name][column]), [mean, half], atol=0.00051)
+            assert float(rows[name][column][0]["data-value"]) == pytest.approx(mean)
+            means[name] = mean
+        assert [name for name in METHODS if "best:" in rows[name][column][1]] == [max(means, key=means.get)]
+
+
+@pytest.mark.parametrize("baseline", ["joint", "finetune"])
+def test_differences_are_taken_seed_by_seed(complete, baseline, tmp_path):
+    folder, _, results = complete
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    rows = Page(write_folder_report(tmp_path / "runs", baseline=baseline)).rows(f"Difference to {baseline}")
+    assert list(rows) == [name for name in METHODS if name != baseline]
+    for name in rows:
+        ours, theirs = (np.array([results.records["64 bits", s].metrics[m]["map_text_to_image"] for s in SEEDS]) for m in (name, baseline))
+        mean, half = mean_and_half(ours - theirs)
+        np.testing.assert_allclose(numbers(rows[name][3]), [mean, mean - half, mean + half], atol=0.00051)
+        said = "clearly above" if mean - half > 0 else "clearly below" if mean + half < 0 else ""
+        assert said in rows[name][3][1] and rows[name][3][1].count("clearly") == bool(said)
+
+
+def test_the_answer_names_the_best_method_and_its_gap(complete):
+    _, page, results = complete
+    records = [results.records["64 bits", seed] for seed in SEEDS]
+    gaps = [np.mean([r.metrics["joint"][f"map_{d}"] - r.metrics["dlch"][f"map_{d}"] for d in DIRECTIONS]) for r in records]
+    mean, half = mean_and_half(gaps)
+    found = answer(results)
+    assert (found.method, found.setting, found.kept) == ("dlch", "64 bits", "yes")
+    np.testing.assert_allclose([found.gap.mean, found.gap.low, found.gap.high], [mean, mean - half, mean + half])
+    saved = np.mean([100 * r.metrics["dlch"]["time_reduction"] for r in records])
+    assert f"{saved:.0f}%" in found.sentences and "stay bitwise the same" in found.sentences and "flatters" in found.sentences
+    assert headline([found]).startswith(f"dlch ends {mean:.3f} mAP below joint retraining, for ".replace("0.", ".", 1))
+    assert found.sentences.replace("[-", "[−").replace(", -", ", −") in page.words
+
+
+def test_drops_are_the_growing_database_and_forgetting_from_joint(complete):
+    _, _, results = complete
+    found = drops(results, "64 bits")[0]
+    R = {name: np.mean([results.records["64 bits", s].methods[name].R["image_to_text"] for s in SEEDS], axis=0) for name in ("joint", "finetune")}
+    grew = np.mean([R["joint"][j, j] - R["joint"][-1, j] for j in range(2)])
+    forgot = np.mean(R["joint"][-1, :-1] - R["finetune"][-1, :-1])
+    row = next(row for row in found["rows"] if row["name"] == "finetune")
+    assert float(found["grew"]) == pytest.approx(grew, abs=0.00051) and row["value"] == pytest.approx(forgot)
+    assert row["forgot"]["width"] / row["grew"]["width"] == pytest.approx(forgot / grew, rel=0.05)
+
+
+def test_heat_maps_show_the_mean_over_seeds_on_one_scale(complete):
+    _, page, results = complete
+    shown = {}
+    for name in METHODS:
+        (rows,) = [rows for label, rows in page.tables.items() if label == f"R of {name}, text to image"]
+        cells = [(attributes["class"], float(words)) for row in rows for attributes, words in row if attributes.get("class", "").startswith("h")]
+        R = np.mean([results.records["64 bits", s].methods[name].R["text_to_image"] for s in SEEDS], axis=0)
+        np.testing.assert_allclose([value for _, value in cells], R[np.isfinite(R)], atol=0.0051)
+        shown |= {value: int(step.removeprefix("h")) for step, value in cells}
+    steps = [shown[value] for value in sorted(shown)]
+    assert steps == sorted(steps) and steps[-1] > steps[0]  # a higher score is never darker, in any map
+    assert page.source.count("One scale for all") == 1
+
+
+def test_curves_are_drawn_for_what_was_there_at_each_stage(complete):
+    _, page, results = complete
+    found = curves(results, "64 bits")
+    for part, direction in zip(found["directions"], DIRECTIONS):
+        assert [panel["name"] for panel in part["panels"]] == ["joint", "dlch", "finetune"]
+        panel = part["panels"][1]
+        R = [results.records["64 bits", s].methods["dlch"].R[direction] for s in SEEDS]
+        mean, half = mean_and_half([one[2].mean() for one in R])
+        assert f"{mean:.3f} after stage 2, 95% interval {mean - half:.3f} to {mean + half:.3f}".replace("0.", ".") in panel["alt"]
+        assert len(panel["seeds"]) == 3 and len(panel["dots"]) == 3
+        heights = [float(points.split()[-1].split(",")[1]) for points in panel["seeds"]]
+        assert panel["dots"][-1][1] == pytest.approx(np.mean(heights), abs=0.11)  # a line's height is linear in the score
+    assert "lsh at" in found["one_point"] and page.source.count('class="panel"') == 2 * 3
+
+
+def test_money_is_shown_only_at_a_stated_price(complete, tmp_path):
+    folder, page, results = complete
+    seconds = np.mean([sum(results.records["64 bits", s].methods["dlch"].seconds[1:]) for s in SEEDS])
+    row = page.rows("Cost, ")["dlch"]
+    assert numbers(row[3])[0] == pytest.approx(100 * 2.0 * seconds / 3600, abs=0.00051) and "2.0 EUR per hour" in page.words
+    assert row[-1][1].strip() == "yes" and "8 (64 bits)" in page.words
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    assert "EUR" not in Page(write_folder_report(tmp_path / "runs")).words
+
+
+def test_memory_is_shown_where_it_was_recorded(tmp_path):
+    runs = plan(tmp_path)
+    for point, run in runs.items():
+        record = made_up(*point)
+        record.metrics["dlch"]["peak_bytes"] = 3 * 2**20
+        finish(run, record)
+    rows = Page(write_folder_report(tmp_path / "runs")).rows("Cost, ")
+    assert numbers(rows["dlch"][3]) == [3.0, 0.0] and math.isnan(float(rows["joint"][3][0]["data-value"]))
+
+
+def test_failed_broken_running_and_missing_runs_are_named(tmp_path):
+    runs = plan(tmp_path)
+    for (bits, seed), run in runs.items():
+        if bits == 64:
+            finish(run, made_up(bits, seed))
+    failed, running, broken = (runs[16, seed] for seed in SEEDS)
+    for run in (failed, running):
+        run.folder.mkdir()
+        shutil.copyfile(run.notebook, run.folder / run.notebook.name)
+    error = f"FileNotFoundError: {tmp_path}/secret/items.csv is not there"
+    (failed.folder / "failed.json").write_text(json.dumps({"digest": failed.digest, "cell": 7, "error": error}))
+    finish(broken, made_up(16, 2))
+    (broken.folder / "result.json").write_text("{nonsense")
+    odd = made_up(64, 2, stages=2)
+    finish(runs[64, 2], odd)
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert "2 of 6 planned runs are complete, 1 failed" in page.words and str(tmp_path) not in page.source
+    listed = page.words[page.words.index("These runs are in none of the numbers") :]
+    assert "failed, 16 bits, seed 0, cell 7: FileNotFoundError: items.csv is not there" in listed
+    assert "16 bits, seed 1: began and has no result yet" in listed and "not readable JSON" in listed and "another number of stages" in listed
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and not attributes["href"].startswith("#")]
+    assert links and all((tmp_path / "runs" / unquote(link)).is_file() for link in links)
+
+
+def test_a_sweep_without_any_run_is_still_a_page(tmp_path):
+    plan(tmp_path)
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert "0 of 6 planned runs" in page.words and "no run is complete yet" in page.words and "not begun, 16 bits: seeds 0, 1, 2" in page.words
+
+
+def test_one_seed_and_no_joint_do_not_invent_intervals(tmp_path):
+    runs = plan(tmp_path, seeds=[3])
+    for point, run in runs.items():
+        finish(run, made_up(*point, methods={"dlch": 0.1, "lsh": 0.2}))
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert "no run here compares a method" in page.words and "No run here recorded joint" in page.words
+    assert all("±" not in cell[1] for row in page.rows("mAP, ").values() for cell in row)
+
+
+def test_what_users_wrote_is_escaped(tmp_path):
+    runs = plan(tmp_path, title=EVIL)
+    for point, run in runs.items():
+        record = made_up(*point, methods=METHODS | {EVIL: 0.2}, data=EVIL)
+        record.figures = [{"file": "x.png", "alt": f'"{EVIL}', "caption": EVIL}]
+        finish(run, record)
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(run.folder / "x.png")
+    failed = runs[16, 0]
+    (failed.folder / "done.txt").unlink()
+    (failed.folder / "failed.json").write_text(json.dumps({"digest": failed.digest, "cell": None, "error": EVIL}))
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert page.source.count("<script") == 1 and "alert('x')" not in page.source  # the sorting script alone; quotes are escaped too
+    assert EVIL in page.words and next(a for t, a in page.tags if t == "img")["alt"] == f'"{EVIL}'
+    assert EVIL in page.rows("mAP, ")
+
+
+def test_the_page_stands_alone_and_is_in_order(complete):
+    _, page, _ = complete
+    addresses = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "action")]
+    assert all(value.startswith(("data:image/", "#", "./")) for value in addresses) and "http" not in page.source.replace("http://www.w3.org", "")
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(set(ids)) == len(ids) and {value[1:] for value in addresses if value.startswith("#")} <= set(ids)
+    for tag, attributes in page.tags:
+        assert tag != "svg" or attributes.get("aria-hidden") or attributes["aria-label"]
+        assert tag != "th" or "scope" in attributes
+
+
+def test_forty_runs_stay_below_2_mb(tmp_path):
+    random = np.random.default_rng(0)
+    names = ("joint", "dlch", *(f"method {i}" for i in range(10)))
+    for sweep in ("a", "b", "c", "d"):
+        for point, run in plan(tmp_path, name=sweep, grid={"n_bits": [32, 64]}, seeds=[0, 1, 2, 3, 4]).items():
+            record = made_up(*point, methods=dict.fromkeys(names, 0.1), stages=5)
+            record.figures = [{"file": "x.png", "alt": "noise", "caption": "noise"}]
+            finish(run, record)
+            pixels = random.integers(0, 256, (40, 50, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+            Image.fromarray(pixels).save(run.folder / "x.png")
+    page = write_folder_report(tmp_path / "runs")
+    assert page.stat().st_size < 2_000_000 and Page(page).source.count("data:image/") == 4
+
+
+def test_single_runs_beside_sweeps_and_alone(tmp_path):
+    finished(tmp_path)
+    for folder in (tmp_path / "runs" / "alone", tmp_path / "few" / "alone"):
+        RunRecord("01_pretrain", {}, metrics={"small": {"map_image_to_text": 0.5}}, environment={}).save(folder)
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert "From ImageNet features to bits" in page.words and "6 of 6 planned runs" in page.words
+    alone = Page(write_folder_report(tmp_path / "few"))
+    assert "From ImageNet features to bits" in alone.words and "planned runs" not in alone.words
+
+
+def test_one_sweeps_own_folder_is_enough(complete, tmp_path):
+    folder, _, _ = complete
+    shutil.copytree(folder / "runs" / "fashion", tmp_path / "fashion")
+    assert "6 of 6 planned runs" in Page(write_folder_report(tmp_path / "fashion")).words
+
+
+def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
+    runs = finished(tmp_path)
+    html = f"<p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'><a href='javascript:alert(1)'>go</a>"
+    output = new_output("display_data", data={"text/html": html, "text/plain": "plain"})
+    cells = [
+        new_markdown_cell(f"## What we saw\n\nWords. {EVIL} $\\alpha_i$ and $\\nosuch$, `$5`"),
+        new_code_cell("secret_code = 1", outputs=[output], execution_count=1),
+    ]
+    nbformat.write(new_notebook(cells=cells), runs[64, 0].folder / "03_increments.ipynb")
+    assert main(["report", str(tmp_path / "runs"), "--notebooks"]) == 0
+    page = Page(tmp_path / "runs" / "report.html")
+    pages = sorted((tmp_path / "runs" / "report-notebooks" / "fashion").glob("*.html"))
+    assert len(pages) == 6 and page.source.count(">page</a>") == 6
+    (one,) = [path for path in pages if runs[64, 0].folder.name == path.stem]
+    said = one.read_text()
+    assert "<h2" in said and "Words." in said and "<p>table</p>" in said
+    assert 'alt="\\alpha_i"' in said and "data:image/svg+xml" in said and "<code>\\nosuch</code>" in said and "<code>$5</code>" in said
+    assert not any(part in said for part in ("secret_code", "<script", "elsewhere.org", "javascript:"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--baseline", "dlhc"], "did you mean 'dlch'?"),
+        (["--price", "0"], "EUR per hour, more than 0"),
+        (["--price", "nan"], "EUR per hour, more than 0"),
+    ],
+)
+def test_mistakes_end_with_2_and_one_line(complete, capsys, arguments, said):
+    folder, _, _ = complete
+    assert main(["report", str(folder / "runs"), *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1
+
+
+def test_options_of_sweeps_are_refused_for_single_runs_and_empty_folders(tmp_path, refused):
+    with refused("holds no run", "sweep.json"):
+        write_folder_report(tmp_path)
+    made_up(64, 0).save(tmp_path / "alone")
+    with refused("single runs and no sweep", "--price"):
+        write_folder_report(tmp_path, price=1.0)
+
+
+def test_terms_come_from_the_card_or_are_said_to_be_unknown():
+    assert "Generated by the kit" in terms_of("scenes") and terms_of("wikipedia").startswith("not verified")
+    assert (
+        terms_of("my things")
+        == terms_of("../scenes")
+        == terms_of("fashion")
+        == "no card of the kit states them; they are those under which you hold the data"
+    )
+
+
+# --- in a browser ---
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PRESS = """<script>
+addEventListener("load", () => {
+  const table = document.querySelector("table.sortable"), buttons = table.querySelectorAll("th button");
+  const names = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim()).join(" ");
+  const said = [];
+  for (const i of [1, 1, 0]) {
+    buttons[i].click();
+    said.push(`${buttons[i].closest("th").getAttribute("aria-sort")}: ${names()}`);
+  }
+  said.push(`sorted columns: ${table.querySelectorAll("th[aria-sort=ascending], th[aria-sort=descending]").length}`);
+  said.push(`wider than the window: ${document.documentElement.scrollWidth > innerWidth}`);
+  said.push(table.closest(".scroll").nextElementSibling.textContent);
+  document.body.dataset.said = said.join("|");
+});
+</script>"""
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_browser_sorts_the_table_and_has_no_complaint(complete, tmp_path, width):
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"no browser is installed ({', '.join(BROWSERS)})")
+    _, page, results = complete
+    (tmp_path / "page.html").write_text(page.source.replace("</body>", f"{PRESS}</body>"), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", f"--window-size={width},900"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom"]
+    done = subprocess.run([browser, *options, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=60, check=False)
+    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    first, second, third, columns, wider, status = re.search(r'data-said="([^"]*)"', done.stdout).group(1).split("|")
+    means = {name: np.mean(list(results.values(name, "map_image_to_text", "16 bits").values())) for name in METHODS}
+    ordered = sorted(METHODS, key=means.get)
+    assert first == f"descending: {' '.join(reversed(ordered))}" and second == f"ascending: {' '.join(ordered)}"
+    assert third == f"ascending: {' '.join(sorted(METHODS))}" and columns == "sorted columns: 1" and wider == "wider than the window: false"
+    assert status == "Sorted by method, ascending."
