@@ -4,6 +4,7 @@ from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH, StrictDLCH
 from dlchkit.lifelong.ewc import ElasticWeightConsolidation
+from dlchkit.lifelong.exact import ExactHashing, ExactLearner, load_exact, save_exact
 from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
@@ -21,6 +22,8 @@ __all__ = [
     "METHODS",
     "DarkExperienceReplay",
     "ElasticWeightConsolidation",
+    "ExactHashing",
+    "ExactLearner",
     "ExperienceReplay",
     "FineTuning",
     "FrozenFirstStage",
@@ -31,5 +34,7 @@ __all__ = [
     "RandomHyperplanes",
     "ReleasedDemo",
     "StrictDLCH",
+    "load_exact",
     "make_learners",
+    "save_exact",
 ]

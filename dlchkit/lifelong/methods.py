@@ -8,6 +8,7 @@ from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH, StrictDLCH
 from dlchkit.lifelong.ewc import ElasticWeightConsolidation
+from dlchkit.lifelong.exact import ExactLearner
 from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
@@ -23,6 +24,7 @@ METHODS = {
         JointRetraining,
         DLCH,
         StrictDLCH,
+        ExactLearner,
         FineTuning,
         FrozenFirstStage,
         LearningWithoutForgetting,

@@ -1,0 +1,75 @@
+"""What exact hashing keeps of the items of one modality: two sums, whatever their number."""
+
+from dataclasses import dataclass
+
+import torch
+
+from dlchkit.errors import DataError
+
+_BLOCK = 512  # columns of the Gram matrix at once; what lies below the diagonal is not computed
+
+
+@dataclass
+class ModalitySums:
+    """Sums over items, phi being their features and l the row of their label vector.
+
+    .. math:: G = \\sum_i \\varphi_i \\varphi_i^T, \\qquad P_l = \\sum_{i: l(i) = l} \\varphi_i
+
+    With a code :math:`c_l` and a weight :math:`w_l` for every label vector, the ridge
+    regression of all items ever seen onto :math:`w_l c_l` is
+
+    .. math:: W = (G + \\Lambda)^{-1} \\sum_l w_l P_l c_l^T .
+
+    Both sums are kept in float64, so that small increments still count after many large ones.
+
+    Attributes
+    ----------
+    gram : float64 (width, width), G; what lies below the diagonal is not kept up
+    by_label : float64 (n_label_vectors, width), P
+    """
+
+    gram: torch.Tensor
+    by_label: torch.Tensor
+
+    @classmethod
+    def empty(cls, n_label_vectors: int, width: int, device: torch.device) -> "ModalitySums":
+        return cls(*(torch.zeros(n, width, dtype=torch.float64, device=device) for n in (width, n_label_vectors)))
+
+    def add(self, phi: torch.Tensor, rows: torch.Tensor) -> None:
+        """Add items: their phi (n, width) and the row of each one's label vector, int64 (n,)."""
+        width = phi.shape[1]
+        for start in range(0, width, _BLOCK):
+            stop = min(start + _BLOCK, width)
+            self.gram[start:stop, start:] += phi[:, start:stop].T @ phi[:, start:]
+        self.by_label.index_add_(0, rows, phi.double())
+
+    def merge(self, other: "ModalitySums", rows: torch.Tensor) -> None:
+        """Add the sums of other items, whose label vectors stand in these rows here, int64 (m,)."""
+        self.gram += other.gram
+        self.by_label.index_add_(0, rows, other.by_label)
+
+    def grow(self, n_label_vectors: int) -> None:
+        """Make room for label vectors not seen before."""
+        room = self.by_label.new_zeros(n_label_vectors - len(self.by_label), self.by_label.shape[1])
+        self.by_label = torch.cat([self.by_label, room])
+
+    def factor(self, penalty: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Upper Cholesky factor of G + diag(penalty), (width, width) of ``dtype``."""
+        system = self.gram.to(dtype, copy=True)
+        system.diagonal().add_(penalty.to(dtype))
+        factor, failed = torch.linalg.cholesky_ex(system, upper=True)
+        if failed:
+            raise DataError(f"the ridge {float(penalty.min()):g} is too small to solve for these features in {dtype}; take a larger one, or float64")
+        return factor
+
+    def solve(self, factor: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """W (width, n_bits) for the targets w_l c_l, (n_label_vectors, n_bits)."""
+        return torch.cholesky_solve((self.by_label.T @ targets.double()).to(factor.dtype), factor, upper=True)
+
+    def first(self, width: int) -> "ModalitySums":
+        """The same sums for the first entries of phi alone."""
+        return ModalitySums(self.gram[:width, :width].clone(), self.by_label[:, :width].clone())
+
+    @property
+    def nbytes(self) -> int:
+        return self.gram.nbytes + self.by_label.nbytes
