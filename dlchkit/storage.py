@@ -1,6 +1,7 @@
 """Where files live and how they are written: whole or not at all."""
 
 import hashlib
+import json
 import os
 import tempfile
 from contextlib import contextmanager
@@ -37,6 +38,35 @@ def atomic_path(path: Path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_at_a_time(path: Path):
+    """Let one process, or thread, at a time make ``path``; the others wait, and should then look whether it is there.
+
+    filelock asks the operating system for the lock (``flock``), which ends with its holder,
+    however that ends; the empty files in ``.locks/`` mean nothing by themselves. torch and
+    the Hugging Face libraries rely on it.
+    """
+    from filelock import FileLock  # here, so that `dlchkit --help` does not wait for it
+
+    locks = Path(path).parent / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{Path(path).name}.lock"):
+        yield
+
+
+def read_json(path: Path):
+    """What a JSON file holds; ValueError whatever is wrong with its text, OSError where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def is_plain_name(name) -> bool:
+    """Whether this names a file in a folder, and nothing outside it."""
+    return isinstance(name, str) and name not in ("", ".", "..") and name.isprintable() and not {"/", "\\", ":"} & set(name)
 
 
 def _umask() -> int:

@@ -3,17 +3,20 @@
 import difflib
 import itertools
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.batch import check_parameters, notebook_path, read_parameters, run_digest
+from dlchkit.batch import check_cell_timeout, check_parameters, notebook_path, read_parameters, read_yaml, run_digest
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
-from dlchkit.storage import atomic_path
+from dlchkit.storage import atomic_path, is_plain_name, read_json
 
-KEYS = ("notebook", "title", "parameters", "grid", "seeds")
+KEYS = ("notebook", "title", "parameters", "grid", "seeds", "cell_timeout")
 PLAN, DONE, FAILED = "sweep.json", "done.txt", "failed.json"
+MOST_RUNS = 10_000
+_PLAN_KINDS = {"title": str, "file": str, "notebook": str, "fixed": dict, "grid": dict}
 _LONGEST_NAME = 80  # letters of a folder's readable part
 
 
@@ -28,6 +31,7 @@ class Run:
     parameters : checked, the seed among them; ``out`` is the folder
     folder : where its result.json goes; no other run shares it
     digest : of all that the run depends on, see `dlchkit.batch.run_digest`
+    cell_timeout : seconds that one of its cells may take; None for no limit
     """
 
     sweep: str
@@ -35,6 +39,7 @@ class Run:
     parameters: dict
     folder: Path
     digest: str
+    cell_timeout: int | None = None
 
     @property
     def name(self) -> str:
@@ -53,8 +58,9 @@ class Run:
     def failure(self) -> dict | None:
         """How this very run failed: {"digest", "cell", "error"}, or None."""
         try:
-            failure = json.loads((self.folder / FAILED).read_text(encoding="utf-8"))
-            return failure if failure["digest"] == self.digest and {"cell", "error"} <= failure.keys() else None
+            failure = read_json(self.folder / FAILED)
+            kinds = type(failure["cell"]) in (int, type(None)) and isinstance(failure["error"], str)
+            return failure if failure["digest"] == self.digest and kinds else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -92,8 +98,9 @@ def plan_sweeps(files: list[Path], folder: Path) -> tuple[Sweep, ...]:
     Parameters
     ----------
     files : YAML files with the keys notebook, title, seeds and, if wanted, parameters
-        (name -> value) and grid (name -> list of values). ``notebook`` is a path relative
-        to the file, or the name of one of the kit's own.
+        (name -> value), grid (name -> list of values) and cell_timeout (seconds a cell
+        may take). ``notebook`` is a path relative to the file, or the name of one of the
+        kit's own.
     folder : a run goes to ``folder/<file's stem>/<readable>-<digest's first 8 digits>``
 
     Raises
@@ -136,12 +143,19 @@ def load_plan(home: Path) -> tuple[dict, list[Run]]:
     """What `save_plan` wrote into ``home``: the plan, and its runs where they lie now."""
     path = Path(home) / PLAN
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        plan = read_json(path)
+        said = {key: plan[key] for key in _PLAN_KINDS}
+        wrong = next((key for key, kind in _PLAN_KINDS.items() if not isinstance(said[key], kind)), None)
+        if wrong:
+            raise TypeError(f"{wrong} is {said[wrong]!r}")
+        name = next((name for name in (said["notebook"], *(run["folder"] for run in plan["runs"])) if not is_plain_name(name)), None)
+        if name is not None:
+            raise ValueError(f"{name!r} is no name of a file in it")
         notebook = path.parent / f"{plan['notebook']}.ipynb"
-        runs = [Run(path.parent.name, notebook, run["parameters"], path.parent / run["folder"], run["digest"]) for run in plan["runs"]]
-        return {"name": path.parent.name} | {key: plan[key] for key in ("title", "file", "notebook", "fixed", "grid")}, runs
+        runs = [Run(path.parent.name, notebook, dict(run["parameters"]), path.parent / run["folder"], str(run["digest"])) for run in plan["runs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no readable plan of a sweep ({type(error).__name__}: {error}); start its sweep again") from None
+    return {"name": path.parent.name} | said, runs
 
 
 def _read_sweep(file, folder):
@@ -154,17 +168,20 @@ def _read_sweep(file, folder):
     fixed = check_parameters(content["parameters"], known, notebook)
     grid = {name: [check_parameters({name: value}, known, notebook)[name] for value in values] for name, values in content["grid"].items()}
     seeds = [check_parameters({"seed": seed}, known, notebook)["seed"] for seed in content["seeds"]]
-    home = folder / file.stem
-    runs = [[_run(home, notebook, fixed, dict(zip(grid, values)), seed) for values in itertools.product(*grid.values())] for seed in seeds]
+    n_runs = math.prod(map(len, [seeds, *grid.values()]))
+    if n_runs > MOST_RUNS:
+        raise DataError(f"sweep file {file} asks for {n_runs:,} runs; a sweep has {MOST_RUNS:,} at most")
+    home, timeout = folder / file.stem, content.get("cell_timeout")
+    runs = [[_run(home, notebook, fixed, dict(zip(grid, values)), seed, timeout) for values in itertools.product(*grid.values())] for seed in seeds]
     _refuse_twice([run for of_seed in runs for run in of_seed], file)
     return Sweep(file.stem, content["title"], file, notebook, fixed, grid, tuple(map(tuple, runs)))
 
 
-def _run(home, notebook, fixed, chosen, seed):
+def _run(home, notebook, fixed, chosen, seed, cell_timeout):
     parameters = {**fixed, **chosen, "seed": seed}
     digest = run_digest(notebook, parameters)
     said = "_".join(f"{name}={_short(value)}" for name, value in {**chosen, "seed": seed}.items())
-    return Run(home.name, home / notebook.name, parameters, home / f"{said[:_LONGEST_NAME]}-{digest[:8]}", digest)
+    return Run(home.name, home / notebook.name, parameters, home / f"{said[:_LONGEST_NAME]}-{digest[:8]}", digest, cell_timeout)
 
 
 def _short(value):
@@ -174,14 +191,7 @@ def _short(value):
 
 def _content(file):
     """The sweep file's entries, each of the right kind; parameters and grid may be absent."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"sweep file {file} does not exist") from None
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise DataError(f"sweep file {file} is not readable YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(file, "sweep file")
     if not isinstance(content, dict):
         raise DataError(f"sweep file {file} must hold the keys {', '.join(KEYS)}")
     for key in content:
@@ -199,6 +209,7 @@ def _check_kinds(content, file):
     for key, (kind, said) in kinds.items():
         if not isinstance(content.get(key), kind) or (kind in (str, list) and not content[key]):
             raise DataError(f"sweep file {file}: {key!r} is {content.get(key)!r}; it must be {said}")
+    check_cell_timeout(content.get("cell_timeout"))
     for name, values in content["grid"].items():
         if not isinstance(values, list) or not values:
             raise DataError(f"sweep file {file}: grid parameter {name!r} is {values!r}; it must be a list of values, e.g. [{values!r}]")
@@ -212,8 +223,11 @@ def _check_kinds(content, file):
 
 def _notebook_of(file, name):
     beside = file.parent / name
-    if beside.is_file():
-        return beside
+    try:
+        if beside.is_file():
+            return beside
+    except (OSError, ValueError):  # a name that no file can have
+        raise DataError(f"sweep file {file}: notebook {name!r} is no name of a file") from None
     if Path(name).parent != Path("."):
         raise DataError(f"sweep file {file}: notebook {name!r} does not exist; a path is relative to the sweep file")
     return notebook_path(name)

@@ -1,4 +1,4 @@
-"""Runs of a sweep at work: each in a process of its own, some at a time, stopped together."""
+"""One run of a sweep in a process of its own: started, watched, stopped; and what happens inside it."""
 
 import contextlib
 import json
@@ -10,55 +10,28 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from dlchkit.batch import run_digest, run_notebook
 from dlchkit.errors import DataError, NotebookFailed
-from dlchkit.storage import atomic_path
-from dlchkit.sweep import DONE, FAILED, Run, Sweep, in_order, save_plan
+from dlchkit.storage import atomic_path, one_at_a_time
+from dlchkit.sweep import DONE, FAILED, Run
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_LOOK_EVERY = 0.05  # seconds between looks at the workers
-_GRACE = 10.0  # seconds a stopped worker has to end its kernel
+LOOK_EVERY = 0.05  # seconds between looks at a worker
+GRACE = 10.0  # seconds a stopped worker has to end its kernel
 
 
 @dataclass
-class _Worker:
+class Worker:
+    """The process of a run."""
+
     run: Run
     process: subprocess.Popen
     errors: IO[bytes]  # the process's standard error, read if it dies
     started: float
-
-
-def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, workers: int = 1, retry_failed: bool = False, say) -> list[Run]:
-    """Run what is not done yet and return the runs that failed, now or before.
-
-    A run counts as done only by a complete record of this very run. One that failed lets
-    the others go on and is left alone next time, unless ``retry_failed``. However this
-    call ends, no process of it goes on, and what had finished stays.
-
-    Parameters
-    ----------
-    folder : the one the sweeps were planned for
-    workers : runs at a time; each gets cores // workers threads, at least one
-    say : called with one line at the start and for each finished run
-    """
-    if workers < 1:
-        raise DataError(f"workers is {workers}; a sweep needs one at least")
-    runs = {"done": [], "failed": [], "open": []}
-    for run in in_order(sweeps):
-        state = run.state()
-        runs["open" if state == "failed" and retry_failed else state].append(run)
-    for sweep in sweeps:
-        save_plan(sweep, folder)
-    done, failed, to_do = runs.values()
-    before = f", {len(failed)} failed before (--retry-failed tries them again)" if failed else ""
-    total = sum(map(len, runs.values()))
-    say(f"{total} run{'s' * (total != 1)}: {len(done)} done before{before}, {len(to_do)} to do")
-    return failed + _run_all(to_do, workers, say)
 
 
 def threads_per_worker(workers: int) -> int:
@@ -67,37 +40,15 @@ def threads_per_worker(workers: int) -> int:
     return max(1, cores // workers)
 
 
-def _run_all(runs, workers, say):
-    waiting, working, failed, taken = deque(runs), [], [], []
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads_per_worker(workers)))}
-    try:
-        while waiting or working:
-            while waiting and len(working) < workers:
-                working.append(_start(waiting.popleft(), environment))
-            ended = [worker for worker in working if worker.process.poll() is not None]
-            for worker in ended:
-                working.remove(worker)
-                taken.append(time.monotonic() - worker.started)
-                outcome = _outcome(worker)
-                if outcome:
-                    failed.append(worker.run)
-                result = f"failed after {in_time(taken[-1])}: {outcome}" if outcome else in_time(taken[-1])
-                say(f"[{len(taken)}/{len(runs)}] {worker.run.name}: {result}{_time_left(taken, len(runs) - len(taken), workers)}")
-            if not ended:
-                time.sleep(_LOOK_EVERY)
-    finally:
-        _stop(working)
-    return failed
-
-
-def _time_left(taken, n_left, workers):
-    left = sum(taken) / len(taken) * n_left / min(workers, max(n_left, 1))
-    return f" (about {in_time(left)} left)" if n_left else ""
-
-
-def _start(run, environment):
-    """A new process for one run. It works as long as its standard input stays open, so it cannot outlive the sweep."""
-    task = {"notebook": str(run.notebook), "folder": str(run.folder), "parameters": run.parameters, "digest": run.digest}
+def start(run: Run, environment: dict) -> Worker:
+    """A new process for one run. It works as long as its standard input stays open, so it cannot outlive who started it."""
+    task = {
+        "notebook": str(run.notebook),
+        "folder": str(run.folder),
+        "parameters": run.parameters,
+        "digest": run.digest,
+        "cell_timeout": run.cell_timeout,
+    }
     errors = tempfile.TemporaryFile()
     process = subprocess.Popen(
         [sys.executable, "-m", "dlchkit.workers"],
@@ -108,13 +59,13 @@ def _start(run, environment):
         env=environment,
         start_new_session=True,  # Ctrl-C on a terminal reaches the sweep alone, which then stops its workers
     )
-    with contextlib.suppress(BrokenPipeError):  # it died at once; `_outcome` says of what
+    with contextlib.suppress(BrokenPipeError):  # it died at once; `outcome` says of what
         process.stdin.write(json.dumps(task).encode() + b"\n")
-    return _Worker(run, process, errors, time.monotonic())
+    return Worker(run, process, errors, time.monotonic())
 
 
-def _outcome(worker):
-    """None if the run is done; else why not, in one line, which its folder then holds too."""
+def outcome(worker: Worker) -> str | None:
+    """None if the ended run is done; else why not, in one line, which its folder then holds too."""
     worker.process.stdin.close()
     with worker.errors as errors:
         if worker.run.record() is not None:
@@ -125,14 +76,15 @@ def _outcome(worker):
             said = errors.read().decode(errors="replace").strip().splitlines()
             status = worker.process.returncode
             ended = f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
-            failure = _save_failure(worker.run.folder, worker.run.digest, None, f"{ended}: {said[-1]}" if said else ended)
-    return f"cell {failure['cell']}: {failure['error']}" if failure["cell"] is not None else failure["error"]
+            failure = note_failure(worker.run, f"{ended}: {said[-1]}" if said else ended)
+    return in_words(failure)
 
 
-def _stop(working):
+def stop(working: list[Worker]) -> None:
+    """End these processes and their kernels; returns when they are no more."""
     for worker in working:
         worker.process.stdin.close()
-    deadline = time.monotonic() + _GRACE + 2
+    deadline = time.monotonic() + GRACE + 2
     for worker in working:
         try:
             worker.process.wait(timeout=max(0, deadline - time.monotonic()))
@@ -142,58 +94,70 @@ def _stop(working):
         worker.errors.close()
 
 
-def in_time(seconds: float) -> str:
-    """Seconds, minutes or hours, as one says it.
-
-    >>> in_time(34.2), in_time(340), in_time(34_000)
-    ('34 s', '6 min', '9.4 h')
-    """
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _save_failure(folder, digest, cell, error):
-    failure = {"digest": digest, "cell": cell, "error": error}
-    with atomic_path(folder / FAILED) as temporary:
-        temporary.write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
+def note_failure(run: Run, error: str, cell: int | None = None) -> dict:
+    """Write failed.json; on a full disk the failure is at least returned, so that other runs go on."""
+    failure = {"digest": run.digest, "cell": cell, "error": error}
+    try:
+        with atomic_path(run.folder / FAILED) as temporary:
+            temporary.write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
+    except OSError as unwritten:
+        failure["error"] += f" (and {FAILED} could not be written: {unwritten.strerror})"
     return failure
+
+
+def in_words(failure: dict) -> str:
+    """Cell and error in one line."""
+    return f"cell {failure['cell']}: {failure['error']}" if failure["cell"] is not None else failure["error"]
 
 
 # --- inside a worker ---
 
 
-def work(notebook: Path, folder: Path, parameters: dict, digest: str) -> int:
+def work(run: Run) -> int:
     """One run in this process: a record and its digest, or failed.json; 0 or 1.
 
-    What else goes wrong is written down by the sweep, which reads standard error.
+    What else goes wrong is written down by who started it, who reads standard error. A
+    second process for the same run waits until the first has ended, and leaves a record
+    of it alone: a run may begin again before its first process has noticed its end.
     """
-    for name in (DONE, FAILED):
-        (folder / name).unlink(missing_ok=True)
-    try:
-        if run_digest(notebook, parameters) != digest:
-            raise NotebookFailed(f"{notebook.name} is not the notebook the sweep was planned with; start the sweep again")
-        record = run_notebook(notebook, folder, parameters)
-        if record.status != "complete":
-            raise NotebookFailed(f"its record says {record.status!r}, not 'complete'")
-    except (DataError, NotebookFailed) as error:
-        _save_failure(folder, digest, *_cell_and_last_line(str(error)))
-        return 1
-    with atomic_path(folder / DONE) as temporary:
-        temporary.write_text(digest + "\n", encoding="utf-8")
-    return 0
+    with one_at_a_time(run.folder):
+        if run.record() is not None:
+            return 0
+        for name in (DONE, FAILED):
+            (run.folder / name).unlink(missing_ok=True)
+        try:
+            _run(run)
+        except (DataError, NotebookFailed) as error:
+            note_failure(run, *_last_line_and_cell(str(error)))
+            return 1
+        except OSError as error:  # a full disk, a folder that may not be written
+            note_failure(run, f"{type(error).__name__}: {error.strerror or error}")
+            return 1
+        return 0
 
 
-def _cell_and_last_line(said):
-    """Cell and error out of what `run_notebook` says; the partial notebook lies beside and need not be named."""
+def _run(run):
+    if run_digest(run.notebook, run.parameters) != run.digest:
+        raise NotebookFailed(f"{run.notebook.name} is not the notebook the sweep was planned with; start the sweep again")
+    record = run_notebook(run.notebook, run.folder, run.parameters, cell_timeout=run.cell_timeout)
+    if record.status != "complete":
+        raise NotebookFailed(f"its record says {record.status!r}, not 'complete'")
+    with atomic_path(run.folder / DONE) as temporary:
+        temporary.write_text(run.digest + "\n", encoding="utf-8")
+
+
+def _last_line_and_cell(said):
+    """Error and cell out of what `run_notebook` says; the partial notebook lies beside and need not be named."""
     said = re.sub(r" \(partial notebook: .*\)$", "", said.strip())
     _, cell, error = re.fullmatch(r"(\S+\.ipynb(?:, cell (\d+))?: )?(.*)", said, flags=re.DOTALL).groups()
     lines = error.splitlines()
-    return int(cell) if cell else None, lines[0] if len(lines) < 2 else f"{lines[0].split(':')[0]}: {lines[-1].strip()}"
+    return lines[0] if len(lines) < 2 else f"{lines[0].split(':')[0]}: {lines[-1].strip()}", int(cell) if cell else None
 
 
 def _end_with_the_sweep():
-    os.read(sys.stdin.fileno(), 1)  # returns when the sweep closes it, or is no more
+    os.read(sys.stdin.fileno(), 1)  # returns when who started this closes it, or is no more
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(_GRACE)
+    time.sleep(GRACE)
     os._exit(130)
 
 
@@ -201,8 +165,9 @@ def _main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs, and inherited from there
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+    folder = Path(task["folder"])
     try:
-        return work(Path(task["notebook"]), Path(task["folder"]), task["parameters"], task["digest"])
+        return work(Run(folder.parent.name, Path(task["notebook"]), task["parameters"], folder, task["digest"], task["cell_timeout"]))
     except KeyboardInterrupt:
         return 130
 

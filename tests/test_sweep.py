@@ -1,53 +1,23 @@
 """Sweeps: all is checked first, runs stand alone, and nothing finished is lost or done twice."""
 
+import contextlib
+import errno
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 
-import nbformat
-import psutil
 import pytest
-import yaml
-from nbformat.v4 import new_code_cell, new_notebook
+from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
 
 from dlchkit.cli import main
+from dlchkit.progress import LiveLines, in_time
 from dlchkit.records import RunRecord
 from dlchkit.sweep import in_order, load_plan, plan_sweeps
-from dlchkit.workers import THREAD_VARIABLES, in_time, threads_per_worker, work
-
-PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nsizes: list = [1, 2]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
-SAVES = """
-import os, time
-from dlchkit.records import RunRecord
-
-began = time.time()
-record = RunRecord("small", {"n_bits": n_bits, "seed": seed, "rate": rate}, seed=seed, environment={name: value for name, value in os.environ.items() if name.endswith("NUM_THREADS")})
-"""
-DONE = 'record.findings = {"began": began, "ended": time.time(), "kernel": os.getpid()}\nrecord.save(out)'
-
-
-def write_sweep(folder, *cells, name="small", **entries):
-    """A notebook and a sweep file beside it; without cells the notebook is never run."""
-    folder.mkdir(exist_ok=True)
-    sources = [SAVES, *cells, DONE]
-    first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, sources)], metadata=kernel), folder / "small.ipynb")
-    content = {"notebook": "small.ipynb", "title": "A small one", "grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
-    file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False))
-    return file
-
-
-def command(file, out, *options):
-    return main(["sweep", str(file), "-o", str(out), *options])
-
-
-def runs_of(out, name="small"):
-    return {(run.parameters["n_bits"], run.parameters["seed"]): run for run in load_plan(out / name)[1]}
-
+from dlchkit.workers import THREAD_VARIABLES, threads_per_worker, work
 
 # --- what is planned ---
 
@@ -94,6 +64,9 @@ def test_the_kits_notebooks_are_known_by_name(tmp_path):
         ({"grid": {"out": ["x"]}}, "names the parameter 'out'; the sweep sets it"),
         ({"grid": {"n_bits": [16, "16"]}}, "twice"),
         ({"seeds": [0, 1, 0]}, "names the run n_bits=16_seed=0-"),
+        ({"cell_timeout": 0}, "cell_timeout is 0; it must be a whole number of seconds"),
+        ({"cell_timeout": "long"}, "cell_timeout is 'long'; it must be a whole number of seconds"),
+        ({"grid": {"n_bits": list(range(200)), "name": list(range(60))}}, "asks for 12,000 runs; a sweep has 10,000 at most"),
         ({"notebook": "absent"}, "notebook 'absent' does not exist; the kit's own are"),
         ({"notebook": "there/absent.ipynb"}, "a path is relative to the sweep file"),
     ],
@@ -189,19 +162,96 @@ def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsy
     assert {run.state() for run in runs.values()} == {"done"} and not list(out.glob("*/*/failed.json"))
 
 
-def wait_for(condition, seconds=40):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
+def test_a_cell_past_its_time_limit_fails_its_run_and_is_named(tmp_path, capsys):
+    out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: time.sleep(600)", cell_timeout=3)
+    assert command(file, out, "-j", "2") == 1
+    assert "cell 3: TimeoutError: took longer than cell_timeout, 3 s" in capsys.readouterr().out
+    assert {bits: run.state() for (bits, _), run in runs_of(out).items()} == {16: "failed", 32: "done"}
 
 
-def is_alive(process):
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def test_a_time_limit_changes_no_run(tmp_path):
+    with_and_without = (plan_sweeps([write_sweep(tmp_path, cell_timeout=limit)], tmp_path)[0].runs[0][0] for limit in (None, 60))
+    one, other = with_and_without
+    assert (one.digest, one.folder, one.cell_timeout, other.cell_timeout) == (other.digest, other.folder, None, 60)
+
+
+FULL = """
+import errno, pathlib
+def full(*_, **__): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+"""
+
+
+def test_a_full_disk_fails_its_run_and_leaves_the_others_alone(tmp_path, capsys):
+    full = f"{FULL}if n_bits == 16: pathlib.Path.write_text = full"  # in the kernel, when it writes the record
+    out, file = tmp_path / "out", write_sweep(tmp_path, full)
+    assert command(file, out, "-j", "2") == 1
+    runs = runs_of(out)
+    assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "failed", 32: "done"}
+    assert runs[16, 0].failure()["error"] == "OSError: [Errno 28] No space left on device"
+    assert sorted(path.name for path in runs[16, 0].folder.iterdir()) == ["failed.json", "small.ipynb"]
+    assert "No space left on device" in capsys.readouterr().out
+
+
+def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: os.kill(os.getppid(), 9)")
+    monkeypatch.setattr("dlchkit.workers.atomic_path", full)
+    assert command(file, out, "-j", "2") == 1
+    said = capsys.readouterr().out
+    assert "its process ended with signal 9 (and failed.json could not be written: No space left on device)" in said
+    assert {bits: run.state() for (bits, _), run in runs_of(out).items()} == {16: "open", 32: "done"}
+
+
+def test_an_unwritable_folder_is_said_in_one_line_by_the_worker(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
+    monkeypatch.setattr("dlchkit.workers.run_notebook", full)
+    assert work(replace(run, notebook=tmp_path / "small.ipynb")) == 1
+    assert run.failure()["error"] == "OSError: No space left on device"
+
+
+def test_a_second_process_waits_and_leaves_a_finished_run_alone(tmp_path, monkeypatch):
+    run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
+
+    def first_finishes(path):
+        RunRecord("small", {}, environment={}).save(run.folder)
+        (run.folder / "done.txt").write_text(run.digest)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("dlchkit.workers.one_at_a_time", first_finishes)
+    monkeypatch.setattr("dlchkit.workers.run_notebook", None)
+    assert work(run) == 0 and run.state() == "done"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_a_line_per_worker_and_one_for_the_whole_are_kept_up_to_date(tmp_path, monkeypatch):
+    runs = in_order(plan_sweeps([write_sweep(tmp_path, grid={"n_bits": [16, 32, 64]})], tmp_path / "out"))
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr("dlchkit.progress.time.monotonic", lambda: next(clock))
+    screen = LiveLines(Terminal())
+    screen.begin(3)
+    screen.started(runs[0], "worker 1")
+    screen.started(runs[1], "worker 2")
+    assert [bar.desc for bar in screen.bars] == [f"worker 1: {runs[0].name} (30 s)", f"worker 2: {runs[1].name} (10 s)", "0 of 3 runs ended"]
+    screen.ended(runs[1], None, 40.0)
+    assert [bar.desc for bar in screen.bars[1:]] == ["", "1 of 3 runs ended, about 40 s left"]
+    assert "[1/3]" not in screen.stream.getvalue()
+    screen.started(runs[2], "worker 2")
+    screen.ended(runs[2], "cell 4: ValueError: no", 60.0)
+    assert f"[2/3] {runs[2].name}: failed after 60 s: cell 4: ValueError: no (about 50 s left)\n" in screen.stream.getvalue()
+    before = len(screen.stream.getvalue())
+    screen.tick()
+    assert len(screen.stream.getvalue()) > before and "(90 s)" in screen.bars[0].desc
+    screen.end()
+    assert screen.bars == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
@@ -242,7 +292,7 @@ def test_a_worker_refuses_another_notebook_than_was_planned(tmp_path):
     run.folder.mkdir(parents=True)
     (run.folder / "done.txt").write_text(run.digest)
     write_sweep(tmp_path, "1 + 1")
-    assert work(tmp_path / "small.ipynb", run.folder, run.parameters, run.digest) == 1
+    assert work(replace(run, notebook=tmp_path / "small.ipynb")) == 1
     assert run.state() == "failed" and "start the sweep again" in run.failure()["error"]
     assert sorted(path.name for path in run.folder.iterdir()) == ["failed.json"]
 
