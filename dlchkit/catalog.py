@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from dlchkit.errors import DataError
 from dlchkit.loaders import archive, captioned, coco, iall, items, pascal, wikipedia
 from dlchkit.loaders.checks import without_small_classes
 from dlchkit.loaders.source import load_source_folder
-from dlchkit.storage import atomic_path, data_home, datasets_home
+from dlchkit.storage import atomic_path, data_home, datasets_home, one_at_a_time
 
 SCENES_PAIRS, SCENES_SOURCE = 2400, 3200
 
@@ -166,12 +165,21 @@ def _scenes(n, seed) -> PairedDataset:
 def _rendered(part, n, seed, render):
     """Render, or read what was rendered before: the arrays of one part of scenes."""
     path = data_home() / "scenes" / f"{part}-v{scenes.VERSION}-n{n}-seed{seed}.npz"
+    arrays = _kept(path)
+    if arrays is None:
+        with one_at_a_time(path):  # of several processes that ask at once one renders, the others wait and read
+            arrays = _kept(path)
+            if arrays is None:
+                arrays = [np.asarray(array) for array in render(n, seed=seed)]
+                with atomic_path(path) as temporary:
+                    np.savez(temporary, *arrays)
+    return arrays
+
+
+def _kept(path) -> list | None:
+    """The arrays of a .npz file; None if it is absent, or damaged from outside: then it is rendered again."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[f"arr_{i}"] for i in range(len(stored.files))]
-    except (ValueError, EOFError, OSError, KeyError, BadZipFile):
-        pass  # absent, or damaged from outside: rendered again
-    arrays = [np.asarray(array) for array in render(n, seed=seed)]
-    with atomic_path(path) as temporary:
-        np.savez(temporary, *arrays)
-    return arrays
+    except Exception:  # NumPy, zipfile and zlib raise many kinds
+        return None

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, data_home
+from dlchkit.storage import atomic_path, data_home, is_plain_name, read_json
 
 SCHEMA = 1
 FILE_NAME = "result.json"
@@ -126,19 +126,51 @@ class RunRecord:
         """Read ``folder/result.json``; one clear `DataError` if it is missing, broken or newer."""
         path = Path(folder) / FILE_NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; the run that should have written it is not complete") from None
-        except (ValueError, UnicodeDecodeError) as error:
+        except (ValueError, OSError) as error:
             raise DataError(f"{path} is not readable JSON ({error}); run its notebook again") from None
         if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
             raise DataError(f"{path} is not a record of schema {SCHEMA}; it was written by another version of dlchkit")
         try:
             record = cls(**content)
+            _check_kinds(record)
             record.methods = {name: MethodRecord(**method) for name, method in record.methods.items()}
-        except (TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path} lacks or adds a field ({error}); run its notebook again") from None
+            for name, method in record.methods.items():
+                _check_shapes(name, method)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DataError(f"{path} lacks or adds a field, or one of another kind ({error}); run its notebook again") from None
         return record
+
+
+def _check_kinds(record):
+    """TypeError where a field of a record that was read is of another kind than is written."""
+    for fields, kind in ((("notebook", "status"), str), (("parameters", "methods", "metrics", "findings", "environment"), dict)):
+        wrong = next((name for name in fields if not isinstance(getattr(record, name), kind)), None)
+        if wrong:
+            raise TypeError(f"{wrong} is {getattr(record, wrong)!r}")
+    if type(record.seed) is not int:
+        raise TypeError(f"seed is {record.seed!r}")
+    if not isinstance(record.figures, list) or not all(isinstance(figure, dict) for figure in record.figures):
+        raise TypeError(f"figures is {record.figures!r}")
+    for figure in record.figures:
+        if not is_plain_name(figure.get("file")):
+            raise ValueError(f"figure {figure.get('file')!r} is no name of a file beside it")
+
+
+def _check_shapes(name, method):
+    """ValueError where the matrices and lists of a method are not of one number of stages."""
+    n = len(method.seconds)
+    for R in (method.R, *method.other_R.values()):
+        for direction, scores in R.items():
+            if scores.shape != (n, n):
+                raise ValueError(f"{name} has {n} stages and R of shape {scores.shape} for {direction}")
+    if not isinstance(method.old_codes_unchanged, list) or len(method.old_codes_unchanged) not in (0, n):  # none where no code is kept
+        raise ValueError(f"{name} has {n} stages and old_codes_unchanged {method.old_codes_unchanged!r}")
+    for scores in (*method.unseen.values(), *method.chance.values()):
+        if scores.shape != (n,):
+            raise ValueError(f"{name} has {n} stages and a list of shape {scores.shape}")
 
 
 def environment() -> dict:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, digest
+from dlchkit.storage import atomic_path, digest, read_json
 
 ARRIVALS = ("last", "first", "leave_out")
 
@@ -175,12 +175,14 @@ def load_stream(path: str | Path, data: PairedFeatures) -> tuple[Stage, ...]:
         data's labels are not those of the stream that was saved
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(Path(path))
         names, written, stages = content["class_names"], content["digest"], content["stages"]
         wanted = [(np.array(s["new_classes"], dtype=int), *([str(item) for item in s[side]] for side in ("database", "query"))) for s in stages]
+        if not isinstance(names, list) or any(new.ndim != 1 for new, *_ in wanted):
+            raise TypeError
     except OSError:
         raise DataError(f"stream file {path} cannot be read; save_stream writes one") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise DataError(f"{path} is not a stream file; save_stream writes one") from None
     if tuple(names) != tuple(data.class_names):
         raise DataError(f"{path} was saved for classes {', '.join(map(str, names[:3]))}, ...; the data has {', '.join(data.class_names[:3])}, ...")

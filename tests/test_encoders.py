@@ -1,6 +1,10 @@
 """Frozen encoders and their cache: the features of the network they came from, computed once."""
 
 import pickle
+import subprocess
+import sys
+import threading
+import time
 from urllib.error import URLError
 
 import numpy as np
@@ -10,11 +14,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import models
 
+from dlchkit import catalog
 from dlchkit.data import SourceDataset
+from dlchkit.encoders import cache
 from dlchkit.encoders.cache import cached_features, content_digest
 from dlchkit.encoders.heads import HashHead
 from dlchkit.encoders.images import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder, small_network, without_classifier
-from dlchkit.encoders.pretrain import pretrain_small_network
+from dlchkit.encoders.pretrain import Pretrained, pretrain_small_network, pretrained_network
 from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder
 from dlchkit.runtime import seeded
 
@@ -43,7 +49,7 @@ class CountingEncoder:
 def test_the_same_content_is_encoded_once(pixels, tmp_path):
     encoder = CountingEncoder()
     first, second = (cached_features(encoder, pixels.copy(), folder=tmp_path) for _ in range(2))
-    assert encoder.calls == 1 and len(list(tmp_path.iterdir())) == 1
+    assert encoder.calls == 1 and len(list(tmp_path.glob("*.npy"))) == 1
     assert np.array_equal(first, second) and second.dtype == np.float32
 
 
@@ -61,7 +67,7 @@ def test_other_content_order_or_weights_are_encoded_anew(pixels, tmp_path):
 def test_a_damaged_file_is_computed_again_and_mended(pixels, tmp_path, content):
     encoder = CountingEncoder()
     features = cached_features(encoder, pixels, folder=tmp_path)
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.npy")
     path.write_bytes(content)
     for _ in range(2):
         assert np.array_equal(cached_features(encoder, pixels, folder=tmp_path), features)
@@ -71,7 +77,7 @@ def test_a_damaged_file_is_computed_again_and_mended(pixels, tmp_path, content):
 def test_a_file_cut_short_or_of_another_length_is_computed_again(pixels, tmp_path):
     encoder = CountingEncoder()
     cached_features(encoder, pixels, folder=tmp_path)
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.npy")
     path.write_bytes(path.read_bytes()[:-4])
     cached_features(encoder, pixels, folder=tmp_path)
     np.save(path, np.zeros((2, 2), np.float32))
@@ -88,6 +94,98 @@ def test_files_are_known_by_their_bytes_and_texts_by_their_letters(tmp_path):
     two.write_text("b")
     assert content_digest(np.array([str(two)])) != digest
     assert content_digest(np.array(["ab", "c"])) != content_digest(np.array(["a", "bc"]))
+
+
+ENCODES = """
+import pathlib, runpy, sys, time
+import numpy as np
+
+folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+cached_features = runpy.run_path(sys.argv[3])["cached_features"]  # without the encoders, which take seconds to import
+
+class Slow:
+    fingerprint = "slow"
+    def encode(self, items):
+        with open(folder / "log", "a") as log:
+            log.write(name)
+        while name == "a":  # until it is killed
+            time.sleep(0.02)
+        time.sleep(0.5)
+        return np.arange(2 * len(items), dtype=np.float32).reshape(-1, 2)
+
+(folder / f"{name}.ready").touch()
+print(cached_features(Slow(), np.array(["x", "y"]), folder=folder / "features").tolist())
+"""
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_of_several_processes_one_encodes_and_a_killed_one_leaves_no_lock(tmp_path):
+    def start(name):
+        return subprocess.Popen([sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__], stdout=subprocess.PIPE, text=True)
+
+    log, processes = tmp_path / "log", [start("a")]
+    try:
+        wait_until(log.exists)
+        processes += [start("b"), start("c")]
+        wait_until(lambda: (tmp_path / "b.ready").exists() and (tmp_path / "c.ready").exists())
+        time.sleep(0.2)
+        assert log.read_text() == "a"  # the others wait
+        processes[0].kill()
+        said = [process.communicate(timeout=60)[0] for process in processes[1:]]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert said == ["[[0.0, 1.0], [2.0, 3.0]]\n"] * 2
+    assert log.read_text() in ("ab", "ac")
+    assert len(list((tmp_path / "features").glob("*.npy"))) == 1
+
+
+def in_two_threads(function):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(function())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_a_network_is_trained_once_and_again_if_its_file_is_damaged(tmp_path, monkeypatch, pixels):
+    trained = []
+
+    def train(source, **_):
+        trained.append(1)
+        time.sleep(0.3)
+        return Pretrained(torch.nn.Linear(2, 2), {"loss": [float(len(trained))]})
+
+    monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
+    monkeypatch.setattr("dlchkit.encoders.pretrain.pretrain_small_network", train)
+    source = SourceDataset(labels=np.array([0, 1, 0]), class_names=("a", "b"), images=pixels)
+    one, other = in_two_threads(lambda: pretrained_network(source))
+    assert one == other and one[1] == {"loss": [1.0]} and len(trained) == 1
+    one[0].write_bytes(one[0].read_bytes()[:-3])
+    assert pretrained_network(source) == (one[0], {"loss": [2.0]}) == pretrained_network(source)
+
+
+def test_scenes_are_rendered_once_by_two_at_a_time(tmp_path, monkeypatch):
+    rendered = []
+
+    def render(n, *, seed):
+        rendered.append(1)
+        time.sleep(0.3)
+        return np.zeros((n, 4, 4, 3), np.uint8), np.arange(n)
+
+    monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
+    monkeypatch.setattr("dlchkit.scenes.render_source", render)
+    one, other = in_two_threads(lambda: catalog.load_source("scenes", n=3))
+    assert one.labels.tolist() == other.labels.tolist() == [0, 1, 2] and len(rendered) == 1
 
 
 # --- images ---

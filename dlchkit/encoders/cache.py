@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlchkit.storage import atomic_path, data_home, digest
+from dlchkit.storage import atomic_path, data_home, digest, one_at_a_time
 
 BLOCK = 64  # pictures read at once: those of a large file never stand in memory together
 
@@ -21,14 +21,19 @@ def cached_features(encoder, items: np.ndarray, *, folder: Path | None = None) -
     Returns
     -------
     float32 array (n, d). The key covers the encoder's weights and settings and the bytes
-    of every item (of the files themselves for paths), in order.
+    of every item (of the files themselves for paths), in order. Of several processes that
+    ask at once, one encodes and the others wait and read.
     """
     path = (folder or data_home() / "features") / f"{digest(encoder.fingerprint, content_digest(items))[:32]}.npy"
     features = _read(path, len(items))
-    if features is None:
-        features = encoder.encode(items)
-        with atomic_path(path) as temporary:
-            np.save(temporary, features, allow_pickle=False)
+    if features is not None:
+        return features
+    with one_at_a_time(path):
+        features = _read(path, len(items))
+        if features is None:
+            features = encoder.encode(items)
+            with atomic_path(path) as temporary:
+                np.save(temporary, features, allow_pickle=False)
     return features
 
 
@@ -44,7 +49,8 @@ def content_digest(items: np.ndarray) -> str:
 
 def _read(path: Path, n: int) -> np.ndarray | None:
     try:
-        features = np.load(path, allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
-        return None  # absent, or damaged from outside: computed again
-    return features if features.ndim == 2 and len(features) == n else None
+        with open(path, "rb") as file:
+            features = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception:  # absent, or damaged from outside, of which NumPy raises many kinds: computed again
+        return None
+    return features if features.ndim == 2 and len(features) == n and features.dtype.kind == "f" else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -14,7 +14,7 @@ from dlchkit.data import SourceDataset
 from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import ImageEncoder, as_pixels, normalise, small_network, without_classifier
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, data_home, digest
+from dlchkit.storage import atomic_path, data_home, digest, one_at_a_time
 
 TRAIN_SIZE, SIZE = 32, 64  # trained on 32 px, used at 64: objects of a scene are half as wide as those of the source
 BATCH, SHIFT = 64, 4
@@ -79,13 +79,30 @@ def pretrained_network(source: SourceDataset, *, seed: int = 0, on_epoch=None) -
     """
     key = digest("small network 1", content_digest(source.images), source.labels.tobytes(), str(seed))[:32]
     path = data_home() / "networks" / f"{key}.safetensors"
-    if not path.is_file():
-        trained = pretrain_small_network(source, seed=seed, on_epoch=on_epoch)
-        state = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
-        with atomic_path(path) as temporary:
-            save_file(state, temporary, metadata={"history": json.dumps(trained.history)})
-    with safe_open(path, framework="pt") as file:
-        return path, json.loads(file.metadata()["history"])
+    history = _history(path)
+    if history is None:
+        with one_at_a_time(path):  # of several processes that ask at once one trains, the others wait and read
+            history = _history(path)
+            if history is None:
+                history = _train_and_keep(source, path, seed, on_epoch)
+    return path, history
+
+
+def _train_and_keep(source, path, seed, on_epoch) -> dict:
+    trained = pretrain_small_network(source, seed=seed, on_epoch=on_epoch)
+    state = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata={"history": json.dumps(trained.history)})
+    return trained.history
+
+
+def _history(path) -> dict | None:
+    """The history that a weights file keeps; None if the file is absent, or damaged from outside: then it is trained again."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads(file.metadata()["history"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
 
 
 def small_encoder(weights: str | Path, *, device: str = "auto") -> ImageEncoder:

@@ -1,7 +1,6 @@
 """One .npz file of features, labels and names: what other programs hand over most easily."""
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -74,7 +73,7 @@ def _read(path) -> dict[str, np.ndarray]:
             unknown = next((key for key in names if key not in KEYS), None)
             if unknown is None:
                 return {key: stored[key] for key in names}
-    except (ValueError, EOFError, OSError, BadZipFile) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise many kinds for broken files
         raise DataError(
             f"{path} is not a readable .npz file of plain arrays ({type(error).__name__}); write it with numpy.savez, without objects"
         ) from None

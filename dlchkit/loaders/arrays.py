@@ -14,7 +14,7 @@ def read_array(path: Path) -> np.ndarray:
             return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
-    except (ValueError, OSError):
+    except Exception:  # NumPy's reader of headers raises many kinds for broken files
         raise DataError(f"{path} is not a readable .npy array of numbers") from None
 
 

@@ -1,6 +1,7 @@
 """MS COCO from its own annotation files: pictures, a caption each, and the 80 object categories."""
 
-import json
+import errno
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from dlchkit.data import PairedDataset
 from dlchkit.download import fetch
 from dlchkit.errors import DataError
 from dlchkit.loaders.checks import assemble, choose_caption, is_inside
-from dlchkit.storage import atomic_path
+from dlchkit.storage import atomic_path, read_json
 
 PAGE = "https://cocodataset.org/#download"
 ANNOTATIONS_URL = "http://images.cocodataset.org/annotations/annotations_trainval2017.zip"
@@ -32,12 +33,21 @@ def download_coco(folder: Path) -> None:
     if all((folder / name).is_file() for name in ANNOTATIONS_MEMBERS):
         return
     archive = fetch(ANNOTATIONS_URL, folder / "annotations_trainval2017.zip", checksum=ANNOTATIONS_CHECKSUM)
-    with zipfile.ZipFile(archive) as members:
-        for name in ANNOTATIONS_MEMBERS:
-            with atomic_path(folder / name) as temporary, members.open(name) as packed, open(temporary, "wb") as file:
-                while block := packed.read(1 << 20):
-                    file.write(block)
+    unpack(archive, folder, ANNOTATIONS_MEMBERS)
     archive.unlink()
+
+
+def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
+    """Write these members of a .zip file, and nothing else that it may hold, below ``folder``."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for name in members:
+                with atomic_path(folder / name) as temporary, packed.open(name) as member, open(temporary, "wb") as file:
+                    shutil.copyfileobj(member, file)
+    except Exception as error:  # zipfile and zlib raise many kinds for broken archives
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: it states a place before its first byte
+            raise  # a full disk, a folder that may not be written
+        raise DataError(f"{archive} is not the archive that was expected ({type(error).__name__}); remove it and fetch it again") from None
 
 
 def load_coco(folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False) -> PairedDataset:
@@ -95,15 +105,15 @@ def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
     captions = _read_json(_annotation(folder, "captions", part), ("annotations",))
     there = {file.name for file in pictures.iterdir()}
     try:
-        categories = sorted((c["id"], c["name"]) for c in instances["categories"])
+        categories = sorted((c["id"], _text(c["name"])) for c in instances["categories"])
         column = {id: position for position, (id, _) in enumerate(categories)}
         labels = {picture["id"]: np.zeros(len(categories), dtype=bool) for picture in instances["images"]}
         said = {id: [] for id in labels}
         for annotation in instances["annotations"]:
             labels[annotation["image_id"]][column[annotation["category_id"]]] = True
         for annotation in captions["annotations"]:
-            said[annotation["image_id"]].append(annotation["caption"])
-        named = [(picture["id"], picture["file_name"]) for picture in instances["images"]]
+            said[annotation["image_id"]].append(_text(annotation["caption"]))
+        named = [(picture["id"], _text(picture["file_name"])) for picture in instances["images"]]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} and its captions do not fit together ({type(error).__name__}: {error}); both must come from one release") from None
     rows = []
@@ -116,15 +126,20 @@ def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
     return tuple(name for _, name in categories), rows
 
 
+def _text(value) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
 def _read_json(path, keys):
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        content = read_json(path)
     except FileNotFoundError:
         raise DataError(
             f"{path} does not exist; captions_PART.json and instances_PART.json belong together: fetch the annotations from {PAGE}"
         ) from None
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, IsADirectoryError):
         raise DataError(f"{path} is not readable JSON; it may be cut short: fetch it again") from None
     missing = next((key for key in keys if not isinstance(content, dict) or key not in content), None)
     if missing:

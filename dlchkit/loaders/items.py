@@ -70,7 +70,7 @@ def load_items(
         labels=_label_matrix(label_sets, class_names),
         class_names=class_names,
         groups=_groups(rows, group, lines) if group else ids,
-        images=np.array([str((folder / row[image]).resolve()) for row in rows]) if has_images else None,
+        images=np.array(["" if i in problems else str((folder / row[image]).resolve()) for i, row in enumerate(rows)]) if has_images else None,
         texts=np.array([row[text] for row in rows]),
         problems=problems,
         row_name=lambda i: f"{folder / 'items.csv'} line {lines[i]}",

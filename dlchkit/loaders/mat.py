@@ -1,14 +1,13 @@
-"""MATLAB's files, the old form (SciPy) and v7.3 (HDF5), read alike: named arrays in MATLAB's own order of axes."""
+"""MATLAB's files, the old form (SciPy, apart) and v7.3 (HDF5), read alike: named arrays in MATLAB's own order of axes."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
-import scipy.io
-import scipy.sparse
 
 from dlchkit.errors import DataError
+from dlchkit.loaders import apart
 
 
 def mat_keys(path: Path) -> list[str]:
@@ -17,7 +16,7 @@ def mat_keys(path: Path) -> list[str]:
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
                 return sorted(name for name in file if not name.startswith("#"))
-        return sorted(name for name, *_ in scipy.io.whosmat(path))
+        return apart.ask("keys", path)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except Exception as error:  # both readers raise many kinds for broken files
@@ -36,15 +35,14 @@ def find_key(path: Path, names: Sequence[str]) -> str:
 def read_matrix(path: Path, key: str) -> np.ndarray:
     """A matrix of numbers (rows, columns); sparse ones become dense."""
     try:
-        values = _read_hdf5(path, key) if h5py.is_hdf5(path) else scipy.io.loadmat(path, variable_names=[key])[key]
+        values = _read_hdf5(path, key) if h5py.is_hdf5(path) else apart.ask("matrix", path, key)
     except DataError:
         raise
     except Exception as error:
         raise unreadable(path, error) from None
-    if scipy.sparse.issparse(values):
-        values = values.astype(np.float32).toarray()
-    if values.ndim != 2 or values.dtype.kind not in "biuf" or 0 in values.shape:
-        raise DataError(f"{key} in {path} is an array of shape {values.shape} and type {values.dtype}; it must be a matrix of numbers")
+    shape, kind = (values.shape, str(values.dtype)) if isinstance(values, np.ndarray) else (tuple(values["shape"]), values["type"])
+    if len(shape) != 2 or not isinstance(values, np.ndarray) or 0 in shape:
+        raise DataError(f"{key} in {path} is an array of shape {shape} and type {kind}; it must be a matrix of numbers")
     return values
 
 
@@ -53,13 +51,12 @@ def read_strings(path: Path, key: str) -> list[list[str]]:
     if h5py.is_hdf5(path):
         raise DataError(f"{path} is a v7.3 file of texts; save it with '-v7' (or scipy.io.savemat), which the kit reads")
     try:
-        values = scipy.io.loadmat(path, variable_names=[key])[key]
+        rows = apart.ask("strings", path, key)
     except Exception as error:
         raise unreadable(path, error) from None
-    if values.dtype.kind not in "UO":
-        raise DataError(f"{key} in {path} is of type {values.dtype}; it must hold texts")
-    rows = values.reshape(-1) if values.ndim == 2 and values.shape[0] == 1 else values
-    return [list(_texts(row)) for row in rows]
+    if isinstance(rows, dict):
+        raise DataError(f"{key} in {path} is of type {rows['type']}; it must hold texts")
+    return rows
 
 
 def row_axis(shapes: dict[str, tuple]) -> int:
@@ -84,6 +81,16 @@ def by_rows(matrix: np.ndarray, n: int) -> np.ndarray:
     return matrix if matrix.shape[0] == n else matrix.T
 
 
+def own_dataset(file: h5py.File, key: str) -> h5py.Dataset | h5py.Group:
+    """What the file itself holds under a name: HDF5 can also point to another file, which is not followed."""
+    if not isinstance(file.get(key, getlink=True), h5py.HardLink):
+        raise DataError(f"{key} in {file.filename} is a link; it must be a matrix of its own")
+    dataset = file[key]
+    if isinstance(dataset, h5py.Dataset) and (dataset.external or dataset.is_virtual):
+        raise DataError(f"{key} in {file.filename} keeps its numbers in another file; it must hold them itself")
+    return dataset
+
+
 def is_matlab_order(dataset: h5py.Dataset) -> bool:
     """MATLAB writes axes from last to first and marks what it wrote; h5py alone does neither."""
     return "MATLAB_class" in dataset.attrs
@@ -93,21 +100,14 @@ def unreadable(path: Path, error: Exception) -> DataError:
     """The line for a file that is cut short or is no .mat file."""
     if isinstance(error, (FileNotFoundError, IsADirectoryError)):
         return DataError(f"{path} does not exist")
-    return DataError(f"{path} is not a readable .mat file ({type(error).__name__}); it may be cut short: fetch it again")
+    said = str(error) if isinstance(error, apart.ReaderFailed) else type(error).__name__
+    return DataError(f"{path} is not a readable .mat file ({said}); it may be cut short: fetch it again")
 
 
 def _read_hdf5(path, key):
     with h5py.File(path) as file:
-        dataset = file[key]
+        dataset = own_dataset(file, key)
         if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "biuf":
             raise DataError(f"{key} in {path} is a cell, a structure or sparse; it must be a full matrix of numbers")
         values = dataset[()]
         return values.T if is_matlab_order(dataset) else values
-
-
-def _texts(cell):
-    if isinstance(cell, np.ndarray):
-        for part in cell.reshape(-1):
-            yield from _texts(part)
-    else:
-        yield str(cell).strip()

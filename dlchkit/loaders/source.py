@@ -7,7 +7,7 @@ import numpy as np
 from dlchkit.data import SourceDataset
 from dlchkit.errors import DataError
 from dlchkit.loaders.arrays import read_array, read_features
-from dlchkit.loaders.checks import image_problem
+from dlchkit.loaders.checks import image_problem, read_lines
 
 
 def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
@@ -21,7 +21,7 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
     """
     names = {}
     if (folder / "classes.tsv").is_file():
-        pairs = (line.split("\t") for line in (folder / "classes.tsv").read_text(encoding="utf-8").splitlines() if "\t" in line)
+        pairs = (line.split("\t") for line in read_lines(folder / "classes.tsv") if "\t" in line)
         names = {key: name for key, name, *_ in pairs}
     if use == "features":
         return _source_of_features(folder, names)

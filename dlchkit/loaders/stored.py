@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from dlchkit.errors import DataError
-from dlchkit.loaders.mat import is_matlab_order, unreadable
+from dlchkit.loaders.mat import is_matlab_order, own_dataset, unreadable
 
 BLOCK = 64  # pictures read at a time; 10 MB at 224 x 224
 
@@ -39,12 +39,14 @@ class StoredImages:
         self._path, self._key = Path(path).resolve(), key
         try:
             with h5py.File(self._path) as file:
-                dataset = file[key]
+                dataset = own_dataset(file, key)
                 self._axes, sides = _axes(dataset, n)
-        except (OSError, AttributeError) as error:
-            raise unreadable(path, error) from None
         except _WrongShape as wrong:
             raise DataError(f"{key} in {path} is {wrong}; pictures are uint8 with one axis of {n} items and one of 3 colours") from None
+        except DataError:
+            raise
+        except Exception as error:  # h5py raises many kinds for broken files
+            raise unreadable(path, error) from None
         self._rows = np.arange(n)
         self._sides = sides
 
@@ -81,7 +83,7 @@ class StoredImages:
         try:
             with h5py.File(self._path) as file:
                 pixels = [file[self._key][(*before, slice(run[0], run[-1] + 1))].transpose(self._axes) for run in runs]
-        except (OSError, KeyError) as error:
+        except Exception as error:
             raise unreadable(self._path, error) from None
         return np.concatenate(pixels)[place]
 
