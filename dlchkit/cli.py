@@ -1,4 +1,4 @@
-"""The command line: `dlchkit tour`, `run`, `notebooks`, `report`, `sweep`, `results` and `bench`."""
+"""The command line: `dlchkit tour`, `run`, `notebooks`, `report`, `sweep`, `results`, `fit` and `bench`."""
 
 import argparse
 import shutil
@@ -59,7 +59,7 @@ def run(options) -> int:
     from dlchkit.batch import notebook_path, run_notebook
 
     parameters = {**_from_yaml(options.file), **_pairs(options.parameter)}
-    run_notebook(notebook_path(options.notebook), Path(options.out), parameters, progress=sys.stderr.isatty())
+    run_notebook(notebook_path(options.notebook), Path(options.out), parameters, cell_timeout=options.cell_timeout, progress=sys.stderr.isatty())
     print(Path(options.out).resolve() / "result.json")
     return 0
 
@@ -83,14 +83,10 @@ def notebooks(options) -> int:
 
 
 def report(options) -> int:
-    """The HTML page of a folder of runs."""
-    from dlchkit.errors import DataError
-    from dlchkit.report import write_report
+    """The HTML page of a folder of runs or of sweeps."""
+    from dlchkit.report import write_folder_report
 
-    runs = sorted(path.parent for path in Path(options.folder).glob("*/result.json"))
-    if not runs:
-        raise DataError(f"{options.folder} holds no run: there is no FOLDER/*/result.json in it")
-    print(write_report(runs, Path(options.folder) / "report.html").resolve())
+    print(write_folder_report(Path(options.folder), baseline=options.baseline, price=options.price, notebooks=options.notebooks).resolve())
     return 0
 
 
@@ -98,19 +94,31 @@ def sweep(options) -> int:
     """One notebook under many parameters and seeds; goes on where it was stopped."""
     from functools import partial
 
+    from dlchkit.backends import local_backend, run_sweeps
+    from dlchkit.errors import DataError
+    from dlchkit.progress import LiveLines, LogLines
     from dlchkit.sweep import in_order, plan_sweeps
-    from dlchkit.workers import run_sweeps
 
     folder = Path(options.out)
+    if (options.backend == "dask") != (options.scheduler is not None):
+        raise DataError("--backend dask and --scheduler ADDRESS belong together; without both the sweep runs on this machine")
+    if options.scheduler:
+        folder = folder.resolve()  # its workers stand in other folders
     sweeps = plan_sweeps([Path(file) for file in options.sweep], folder)
     if options.dry_run:
         for planned in in_order(sweeps):
             print(f"{planned.name}: {planned.state()}")
         return 0
-    say = partial(print, flush=True)
-    failed = run_sweeps(sweeps, folder, workers=options.workers, retry_failed=options.retry_failed, say=say)
-    for one in failed:
-        say(f"failed: {one.name}: {one.failure()['error']}")
+    if options.scheduler:
+        from dlchkit.cluster import dask_backend
+
+        backend = dask_backend(options.scheduler, folder, options.workers)
+    else:
+        backend = local_backend(1 if options.workers is None else options.workers)
+    display = LiveLines() if sys.stdout.isatty() else LogLines(partial(print, flush=True))
+    failed = run_sweeps(sweeps, folder, backend=backend, display=display, retry_failed=options.retry_failed)
+    for run, error in failed:
+        print(f"failed: {run.name}: {error}")
     return 1 if failed else 0
 
 
@@ -119,11 +127,12 @@ def results(options) -> int:
     from dlchkit.errors import DataError
     from dlchkit.results import read_results, write_page, write_rows
 
-    if not (options.csv or options.json or options.page):
-        raise DataError("name what to write: --csv, --json or --page, each with a file")
+    rows = {kind: file for kind in ("csv", "json", "parquet") if (file := getattr(options, kind))}
+    if not (rows or options.page):
+        raise DataError("name what to write: --csv, --json, --parquet or --page, each with a file")
     found = read_results([Path(folder) for folder in options.folder])
-    if options.csv or options.json:
-        print(write_rows(found, Path(options.csv or options.json), as_json=bool(options.json)))
+    for kind, file in rows.items():
+        print(write_rows(found, Path(file), kind=kind))
     if options.page:
         places = (Path(place).name if Path(place).is_absolute() else place for place in (*options.folder, options.page))
         *folders, page = places
@@ -131,15 +140,28 @@ def results(options) -> int:
     return 0
 
 
-def bench_map(options) -> int:
-    """Seconds of tie-aware mAP and of the field's loop, on synthetic codes."""
-    import json
+def fit(options) -> int:
+    """Exact hashing learned from shards of features, here or on a cluster."""
+    from dlchkit.errors import DataError
+    from dlchkit.lifelong import ExactHashing, load_exact, save_exact
+    from dlchkit.shards import fit_shards
 
-    from dlchkit import bench
+    out = Path(options.out)
+    if out.is_dir():
+        raise DataError(f"{out} is a folder; name a file, e.g. {out / 'hashing.safetensors'}")
+    before = load_exact(options.onto) if options.onto else ExactHashing(64 if options.bits is None else options.bits)
+    if options.bits not in (None, before.n_bits):
+        raise DataError(f"{options.onto} has codes of {before.n_bits} bits, --bits asks for {options.bits}; leave it out with --onto")
 
-    sizes = {"n_queries": options.queries, "n_database": options.database, "n_labels": options.labels}
-    measured = bench.bench_map(size=options.size, **sizes, n_bits=options.bits, repeat=options.repeat)
-    print(json.dumps(measured, indent=2) if options.json else bench.describe_map(measured))
+    def say(done):
+        sent = f", {done.nbytes / 1e6:,.1f} MB came back" if done.nbytes else ""
+        print(f"{done.name}: {done.n_items:,} items in {done.seconds:.2f} s{sent}", flush=True)
+
+    where = {"backend": options.backend, "scheduler": options.scheduler, "n_jobs": options.workers}
+    learned = fit_shards(before, options.shard, **where, on_shard=say)
+    save_exact(learned, out)
+    print(f"{learned.n_items:,} items learned, {before.n_items:,} of them before; state {learned.state_bytes / 1e6:,.1f} MB")
+    print(out.resolve())
     return 0
 
 
@@ -150,22 +172,18 @@ def _pairs(parameters) -> dict[str, str]:
 def _from_yaml(path: str | None) -> dict:
     if path is None:
         return {}
-    import yaml
-
+    from dlchkit.batch import read_yaml
     from dlchkit.errors import DataError
 
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"parameter file {path} does not exist") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"parameter file {path} is not readable YAML: {error}") from None
+    content = read_yaml(Path(path), "parameter file")
     if not isinstance(content, dict):
         raise DataError(f"parameter file {path} must hold 'name: value' lines")
     return content
 
 
 def _parser() -> argparse.ArgumentParser:
+    from dlchkit.bench.commands import add_benchmarks
+
     parser = argparse.ArgumentParser(prog="dlchkit", description="Lifelong cross-modal hashing in notebooks, from pictures and texts to a report.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -193,17 +211,23 @@ def _parser() -> argparse.ArgumentParser:
     add_parameters(one)
     one.add_argument("-f", dest="file", metavar="PARAMS.yaml", help="file of parameters; -p wins over it")
     one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the executed notebook and result.json")
+    one.add_argument("--cell-timeout", type=int, metavar="SECONDS", help="stop with a failure when a cell takes longer (default: no limit)")
 
     one = command(notebooks, "Copy the notebooks and dataset cards into a folder.")
     one.add_argument("folder", metavar="DIR")
 
-    one = command(report, "Write the HTML report of a folder of runs.")
-    one.add_argument("folder", metavar="DIR")
+    one = command(report, "Write the HTML report of a folder of runs or of sweeps.")
+    one.add_argument("folder", metavar="DIR", help="folder of runs, or the one given to sweep -o")
+    one.add_argument("--baseline", metavar="NAME", help="sweeps: the method that others are compared with, seed by seed (default: joint)")
+    one.add_argument("--price", type=float, metavar="EUR_PER_HOUR", help="sweeps: what an hour of the machine costs, to show training in money")
+    one.add_argument("--notebooks", action="store_true", help="sweeps: write every finished run's notebook as a page without code, too")
 
     one = command(sweep, "Run a notebook under every combination of parameters and seeds.")
-    one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid and seeds")
+    one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid, seeds and cell_timeout")
     one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the runs; what is done there is not done again")
-    one.add_argument("-j", dest="workers", type=int, default=1, metavar="N", help="runs at a time, which share the cores (default: 1)")
+    one.add_argument("--backend", choices=("local", "dask"), default="local", help="processes here, or a Dask cluster (default: local)")
+    one.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, e.g. tcp://host:8786; all its workers must see DIR")
+    one.add_argument("-j", dest="workers", type=int, metavar="N", help="runs at a time (default: 1; with dask, its workers' threads)")
     one.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
     one.add_argument("--dry-run", action="store_true", help="check everything and list the runs; start none")
 
@@ -212,19 +236,20 @@ def _parser() -> argparse.ArgumentParser:
     rows = one.add_mutually_exclusive_group()
     rows.add_argument("--csv", metavar="FILE", help="a row for each run and method")
     rows.add_argument("--json", metavar="FILE", help="the same as JSON")
+    rows.add_argument("--parquet", metavar="FILE", help="the same as Parquet (needs the extra 'parquet')")
     one.add_argument("--page", metavar="FILE.md", help="tables with intervals over seeds, in Markdown")
 
+    one = command(fit, "Learn exact hashing from shards of features, side by side; only their sums are put together.")
+    one.add_argument("shard", nargs="+", metavar="SHARD.npz", help="image_features, text_features and labels; the first one fixes features and ridge")
+    one.add_argument("-o", dest="out", required=True, metavar="FILE.safetensors", help="file for the sums, codes and settings")
+    one.add_argument("--onto", metavar="OLD.safetensors", help="learn further what an earlier call wrote; it stays as it is")
+    one.add_argument("--backend", choices=("local", "dask"), default="local", help="where shards are summed: processes here, or a Dask cluster (default: local)")
+    one.add_argument("--scheduler", metavar="ADDRESS", help="of the running Dask scheduler; its workers must see the shards under the same paths")
+    one.add_argument("-j", dest="workers", type=int, metavar="N", help="shards at a time (default: one per core; with dask: two per thread)")
+    one.add_argument("--bits", type=int, metavar="N", help="code length (default: 64)")
+
     kinds = commands.add_parser("bench", help="Measure how fast the kit is here.").add_subparsers(required=True, metavar="WHAT")
-    summary = "Time tie-aware mAP beside the loop that the field releases, on one thread."
-    one = kinds.add_parser("map", help=summary, description=summary)
-    one.set_defaults(command=bench_map)
-    one.add_argument("--size", default="mirflickr", help="mirflickr (2,000 x 18,000, 24 labels; default), nuswide or coco")
-    one.add_argument("--queries", type=int, metavar="N", help="queries, in place of the size's")
-    one.add_argument("--database", type=int, metavar="N", help="database items, in place of the size's")
-    one.add_argument("--labels", type=int, metavar="N", help="labels, in place of the size's")
-    one.add_argument("--bits", type=int, default=64, metavar="N", help="code length (default: 64)")
-    one.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each, of which the median counts (default: 5)")
-    one.add_argument("--json", action="store_true", help="everything measured, as JSON")
+    add_benchmarks(kinds)
     return parser
 
 

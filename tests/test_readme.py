@@ -35,7 +35,7 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["bench", "map"]):
+    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills"))):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out
