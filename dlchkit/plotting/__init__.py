@@ -14,20 +14,23 @@ from dlchkit.plotting.decisions import (
     plot_yearly_cost,
 )
 from dlchkit.plotting.defects import describe_defects, plot_defects
+from dlchkit.plotting.exact import describe_code_fit, plot_code_fit
 from dlchkit.plotting.explanations import describe_moving_words, describe_suspicion, describe_why, plot_moving_words, plot_suspicion, plot_why
 from dlchkit.plotting.measures import plot_codes, plot_curve, plot_history, plot_scores
-from dlchkit.plotting.pictures import show_pairs, show_retrieval, show_source
+from dlchkit.plotting.pictures import describe_found, show_found, show_pairs, show_retrieval, show_source
 from dlchkit.plotting.sentences import describe_forgetting, describe_R, describe_scores, describe_seconds, describe_stages, describe_verdict
 from dlchkit.plotting.streams import plot_forgetting, plot_R, plot_seconds, plot_stages
 from dlchkit.plotting.style import png, save_figure, show
 
 __all__ = [
     "describe_R",
+    "describe_code_fit",
     "describe_code_health",
     "describe_defects",
     "describe_detection",
     "describe_drift",
     "describe_forgetting",
+    "describe_found",
     "describe_label_budget",
     "describe_moving_words",
     "describe_recommendation",
@@ -40,6 +43,7 @@ __all__ = [
     "describe_why",
     "describe_yearly_cost",
     "plot_R",
+    "plot_code_fit",
     "plot_code_health",
     "plot_codes",
     "plot_curve",
@@ -61,6 +65,7 @@ __all__ = [
     "png",
     "save_figure",
     "show",
+    "show_found",
     "show_pairs",
     "show_retrieval",
     "show_source",

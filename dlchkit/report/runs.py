@@ -23,6 +23,9 @@ TITLES = {
     "02_transfer": "Transfer from labelled images",
     "03_increments": "Classes arriving in stages",
     "04_forgetting": "Who forgot, and why",
+    "06_exact": "Learning for ever, exactly",
+    "07_decisions": "Keep, recode or retrain",
+    "08_search": "From typed words to pictures",
     "09_released_demo": "What the released demo computes",
 }
 DATABASE_CODES = {

@@ -113,24 +113,36 @@ class LabelCodes:
     def learn(self) -> None:
         """Give every row without a code one; all others stay."""
         new = ~self.coded
-        if not new.any():
-            return
-        self._start_classes(self.vectors[new].any(0))
+        if new.any():
+            self._start_classes(self.vectors[new].any(0))
+            unit = unit_labels(self.vectors[new])
+            self._descend(new, np.where(unit @ self.starts >= 0, 1.0, -1.0))
+
+    def _descend(self, new: np.ndarray, start: np.ndarray) -> None:
+        """Give these rows, bool (n_label_vectors,), the codes that descent from ``start`` finds beside all others."""
         unit = unit_labels(torch.as_tensor(self.vectors, dtype=torch.float64))
         weights = torch.as_tensor(np.maximum(self.counts, 1), dtype=torch.float64)[:, None]
         old, fresh = torch.as_tensor(~new), torch.as_tensor(new)
         given = torch.as_tensor(self.codes[~new], dtype=torch.float64) * weights[old]
         pull = self.n_bits * ((1 + self.margin) * unit[fresh] @ (unit[old].T @ given) - self.margin * given.sum(0))
         gram = given.T @ torch.as_tensor(self.codes[~new], dtype=torch.float64)
-        start = torch.where(unit[fresh] @ torch.as_tensor(self.starts, dtype=torch.float64) >= 0, 1.0, -1.0).double()
         wanted = self.n_bits * similarity_target(unit[fresh], unit[fresh], self.margin)
-        found = _descend_together(start, pull, gram, wanted, weights[fresh])
+        found = _descend_together(torch.as_tensor(start), pull, gram, wanted, weights[fresh])
         self.codes[new] = found.numpy().astype(np.int8)
 
     def learn_anew(self) -> None:
-        """Give every row a new code, as if all had come at once."""
+        """Free all codes at once: descend from a fresh start and from the codes given out, and keep the best of the three.
+
+        The objective never rises; where nothing better is found, every code stays.
+        """
+        given, starts = self.codes.copy(), self.starts.copy()
+        candidates = [(code_objective(self), given, starts)]
+        self._descend(np.ones(len(self), dtype=bool), given.astype(np.float64))
+        candidates.append((code_objective(self), self.codes.copy(), starts))
         self.codes[:], self.starts[:] = 0, 0
         self.learn()
+        candidates.append((code_objective(self), self.codes, self.starts))
+        _, self.codes, self.starts = min(candidates, key=lambda one: one[0])
 
     def _start_classes(self, wanted: np.ndarray) -> None:
         rows = _hadamard_rows(self.n_bits, self.seed)

@@ -296,7 +296,9 @@ class ExactHashing:
             raise DataError(f"groups {groups.shape} must name one group for each of the {len(labels)} items")
         labelled = np.flatnonzero(labels.any(1))
         if len(labelled) == 0:
-            raise DataError(f"none of the first {len(labels)} items has a label; the ridge is chosen on labelled ones: begin with some, or give ridge")
+            raise DataError(
+                f"none of the first {len(labels)} items has a label; the ridge is chosen on labelled ones: begin with some, or give ridge"
+            )
         groups = groups[labelled]
         held, _ = retrieval_split(groups, query_fraction=min(0.2, HELD_OUT / len(np.unique(groups))), seed=self.seed)
         return labelled[held]

@@ -39,8 +39,8 @@ class ExactLearner:
         labelled = data.labels.any(1)
         codes[labelled] = self.hashing.codes_of(data.labels[labelled])
         if not labelled.all():
-            bare = data[np.flatnonzero(~labelled)]
-            codes[~labelled] = binarize(self.hashing.relaxed_image(bare.image) + self.hashing.relaxed_text(bare.text))
+            relaxed = self.hashing.relaxed_image(data.image[~labelled]) + self.hashing.relaxed_text(data.text[~labelled])
+            codes[~labelled] = binarize(relaxed)
         self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
 
     def recode(self) -> Recoding:

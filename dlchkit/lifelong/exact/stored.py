@@ -66,6 +66,8 @@ def load_exact(path: str | Path, *, device: str = "auto") -> ExactHashing:
             hashing.choices[side] = RidgeChoice(**{**about["choices"][side], "tried": tuple(map(tuple, about["choices"][side]["tried"]))})
             hashing.features[side] = RandomFeatures(tensors[f"{side}.mean"], tensors[f"{side}.layer"])
             hashing.sums[side] = ModalitySums(*(tensors[f"{side}.{name}"].to(hashing.device) for name in ("gram", "by_label")))
+    except DataError:  # says it already
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; save_exact writes such a file") from None
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
