@@ -50,6 +50,7 @@ def test_code_health_shows_bits_and_distances(n_classes):
     assert [bar.get_y() + bar.get_height() for bar in left.patches] == pytest.approx(health.balance)
     assert {k for k, bar in enumerate(left.patches) if bar.get_hatch()} == set(health.constant_bits) >= {3}
     assert np.array_equal(right.images[0].get_array(), np.array(health.class_distance))
+    assert right.images[0].get_clim()[0] == health.nearest_distance  # colours are spent on what tells classes apart
     ring = {float(right.lines[0].get_xdata()[0]), float(right.lines[0].get_ydata()[0])}
     assert ring == {health.class_names.index(name) for name in health.nearest_pair}
 
@@ -80,7 +81,9 @@ def test_drift_is_ringed_below_the_threshold(history):
 
 def test_the_sentence_on_drift(history):
     said = plotting.describe_drift(history)
-    assert "image features at stage 2 (p = 0.001, 0.84 class radii)" in said and "Stage 3 brought no known class" in said and "text" not in said
+    assert "image features at stage 2 (p = 0.001, 0.84 class radii)" in said and "text" not in said
+    assert said.endswith("Stage 3 brought no labels like those in memory and could not be tested.")
+    assert plotting.describe_drift([history[2]] * 2).endswith("Stages 1 and 2 brought no labels like those in memory and could not be tested.")
     assert plotting.describe_drift(history[:1]) == "No stage shows drift within known classes."
 
 

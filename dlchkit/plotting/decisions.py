@@ -1,6 +1,9 @@
 """Figures of what an operator decides by: code health, drift, cost, and the recommendation's evidence."""
 
+import itertools
+
 import numpy as np
+from matplotlib import colormaps
 
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import INK, PAPER, QUIET, Look, new_figure, styled
@@ -26,13 +29,15 @@ def plot_code_health(health: CodeHealth):
     left.axhline(0.5, color=INK, linewidth=0.8)
     left.set(ylim=(0, 1), xlabel="bit", ylabel="share of +1", title=f"{len(constant)} constant, {len(health.duplicated_bits)} duplicated")
     distance = np.array(health.class_distance)
-    image = right.imshow(distance, cmap="cividis", vmin=0, vmax=health.n_bits)
+    between = distance[~np.eye(len(distance), dtype=bool)] if health.nearest_pair else distance
+    limits = {"vmin": between.min(), "vmax": max(between.max(), between.min() + 1)}  # of all bits, differences between classes would not be seen
+    image = right.imshow(distance, cmap=colormaps["cividis"].with_extremes(under=PAPER), **limits)
     right.spines[:].set_visible(False)
     n = len(distance)
     ticks = {"ticks": range(n), "labels": health.class_names, "fontsize": min(9, 180 / n)} if n <= _MOST_NAMED else {"ticks": []}
     right.set_xticks(**ticks, rotation=90) if n <= _MOST_NAMED else right.set_xticks([])
     right.set_yticks(**ticks)
-    for i, j in np.ndindex(n, n) if n <= _MOST_NUMBERED else ():
+    for i, j in itertools.permutations(range(n), 2) if n <= _MOST_NUMBERED else ():
         right.text(j, i, str(distance[i, j]), ha="center", va="center", fontsize=8, color=PAPER if image.norm(distance[i, j]) < 0.47 else "black")
     if health.nearest_pair:
         i, j = sorted(health.class_names.index(name) for name in health.nearest_pair)
@@ -101,7 +106,10 @@ def describe_drift(history: list[dict[str, DriftRecord]], *, first: int = 1) -> 
     ]
     untested = [str(stage) for stage, tests in enumerate(history, first) if all(np.isnan(record.p_value) for record in tests.values())]
     sentence = f"Drift within known classes is reported for {joined(found)}." if found else "No stage shows drift within known classes."
-    return sentence + (f" Stage {joined(untested)} brought no known class and could not be tested." if untested else "")
+    if not untested:
+        return sentence
+    stages = "Stage" if len(untested) == 1 else "Stages"
+    return f"{sentence} {stages} {joined(untested)} brought no labels like those in memory and could not be tested."
 
 
 @styled

@@ -137,7 +137,7 @@ def _drift_said(record):
     if math.isnan(record.p_value):
         return f"Whether {record.modality} features drifted is not known: the increment brings no two items of a class in memory."
     bound = f"p = {record.p_value:.3g}, threshold {record.threshold:.3g}, {record.n_new} new against {record.n_memory} remembered items"
-    left = f"; {record.n_untested} new items of classes not in memory were not tested" if record.n_untested else ""
+    left = f"; {record.n_untested} new items whose labels have no second item on both sides were not tested" if record.n_untested else ""
     if record.drifted:
         return f"The {record.modality} features of known classes drifted ({bound}){left}; their means moved by {record.shift:.2f} class radii."
     return f"The {record.modality} features of known classes show no drift ({bound}){left}."
@@ -172,5 +172,5 @@ def _crowding(health, thresholds):
         f"The nearest class codes, {first} and {second}, differ in {health.nearest_distance} of {health.n_bits} bits: "
         f"{'crowded' if crowded else 'not crowded'}, the threshold is {wanted:g}."
     )
-    collisions = f"{len(health.collisions)} pairs of classes share one code."
+    collisions = "1 pair of classes shares one code." if len(health.collisions) == 1 else f"{len(health.collisions)} pairs of classes share one code."
     return crowded, (said, collisions) if health.collisions else (said,)
