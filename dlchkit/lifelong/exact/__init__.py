@@ -6,6 +6,7 @@ One file per thing:
     sums         what is kept of the items: sums per modality and label vector
     codes        one code per label vector; old ones stay, new ones are found beside them
     validation   how strong the ridge is, by closed form on held-out items
+    checks       what can be learned from and merged
     hashing      `ExactHashing`, the estimator: partial_fit, merge, recode
     stored       the estimator on disk
     learner      `ExactLearner`, the estimator with a code bank

@@ -27,7 +27,7 @@ class RandomFeatures:
     -----
     Random layers under a closed-form head: RanPAC (McDonnell et al., NeurIPS 2023), which
     projects alone. Here the features stay beside their projection: as good with a quarter
-    of the units. Where x is m itself, z is 0.
+    of the units. An item that is all but m itself has a z of rounding noise.
     """
 
     mean: torch.Tensor

@@ -8,14 +8,13 @@ import torch
 
 from dlchkit.codes import binarize, check_n_bits
 from dlchkit.errors import DataError
+from dlchkit.lifelong.exact.checks import SIDES, check_kin, checked_items, checked_labels
 from dlchkit.lifelong.exact.codes import LabelCodes, code_objective
 from dlchkit.lifelong.exact.features import RandomFeatures
 from dlchkit.lifelong.exact.sums import ModalitySums
-from dlchkit.lifelong.exact.validation import HELD_OUT, RidgeChoice, choose_ridge
+from dlchkit.lifelong.exact.validation import RidgeChoice, choose_ridge, held_out_rows
 from dlchkit.runtime import choose_device
-from dlchkit.streams import retrieval_split
 
-SIDES = ("image", "text")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _ROWS = 2048  # items whose phi is in memory at once
 
@@ -150,8 +149,8 @@ class ExactHashing:
         -------
         self
         """
-        labels = _checked(image, text, labels)
-        held = None if self.choices or self.ridge is not None else self._held_out(labels, groups)
+        labels = checked_items(image, text, labels)
+        held = None if self.choices or self.ridge is not None else held_out_rows(labels, groups, seed=self.seed)
         if not self.features:
             self._make_features(image, text)
         self._merge_sums(self.shard().add(image, text, labels))
@@ -170,7 +169,7 @@ class ExactHashing:
 
     def add(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> "ExactHashing":
         """Add items to the sums alone: no code is learned, nothing fitted. Returns self."""
-        labels = _checked(image, text, labels)
+        labels = checked_items(image, text, labels)
         labelled = labels.any(1)
         self._grow(labels.shape[1])
         vectors, rows, counts = np.unique(self._wide(labels[labelled]), axis=0, return_inverse=True, return_counts=True)
@@ -186,7 +185,7 @@ class ExactHashing:
     def merge(self, *others: "ExactHashing") -> "ExactHashing":
         """Add the items that others have seen, and learn what codes are missing. Returns self.
 
-        Others come from `shard` of this one, or from a common ancestor of both.
+        Others come from `shard` of this one, or of what this one is a shard of.
 
         Raises
         ------
@@ -194,7 +193,7 @@ class ExactHashing:
             where features differ, or two of them have given out codes that the other does not
             know: codes given apart collide. Nothing is changed then.
         """
-        _check_kin((self, *others))
+        check_kin((self, *others))
         for other in others:
             self._merge_sums(other)
         self.codes.learn()
@@ -224,7 +223,7 @@ class ExactHashing:
 
     def codes_of(self, labels: np.ndarray) -> np.ndarray:
         """The fixed codes of label vectors seen before, int8 (n, n_bits) in {-1, +1}."""
-        rows = self.codes.rows_of(self._wide(_checked_labels(labels)))
+        rows = self.codes.rows_of(self._wide(checked_labels(labels)))
         unknown = (rows < 0) | ~np.append(self.codes.coded, False)[rows]
         if unknown.any():
             raise DataError(f"labels of row {int(unknown.argmax())} were never learned together; codes_of knows label vectors of learned items alone")
@@ -290,19 +289,6 @@ class ExactHashing:
             if self.ridge is not None:
                 self.choices[side] = RidgeChoice(self.ridge, 1.0, self.units, float("nan"), ())
 
-    def _held_out(self, labels, groups):
-        groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-        if groups.shape != (len(labels),):
-            raise DataError(f"groups {groups.shape} must name one group for each of the {len(labels)} items")
-        labelled = np.flatnonzero(labels.any(1))
-        if len(labelled) == 0:
-            raise DataError(
-                f"none of the first {len(labels)} items has a label; the ridge is chosen on labelled ones: begin with some, or give ridge"
-            )
-        groups = groups[labelled]
-        held, _ = retrieval_split(groups, query_fraction=min(0.2, HELD_OUT / len(np.unique(groups))), seed=self.seed)
-        return labelled[held]
-
     def _choose(self, image, text, labels, held):
         rows = torch.as_tensor(self.codes.rows_of(self._wide(labels[held])), device=self.device)
         for side, x in zip(SIDES, (image, text)):
@@ -341,34 +327,3 @@ class ExactHashing:
         if room < 0:
             raise DataError(f"labels name {labels.shape[1]} classes; {self.codes.vectors.shape[1]} have been learned")
         return np.pad(labels, ((0, 0), (0, room)))
-
-
-def _check_kin(all_of_them):
-    first, *rest = all_of_them
-    first._need_features()
-    for other, side in ((other, side) for other in rest for side in SIDES):
-        if other.n_bits != first.n_bits or not first.features[side].equals(other.features.get(side)):
-            raise DataError(f"{side} features or code lengths differ; only shards of one ancestor can be merged, see shard()")
-    leader = max(all_of_them, key=lambda one: one.codes.coded.sum())
-    if any(not leader.codes.knows_codes_of(other.codes) for other in all_of_them):
-        raise DataError("codes were given out in two places, so they may collide; let shards add() their items, and give codes once, in merge()")
-
-
-def _checked(image, text, labels):
-    shapes = np.shape(image), np.shape(text), np.shape(labels)
-    if any(len(shape) != 2 for shape in shapes) or len({len(part) for part in (image, text, labels)}) > 1 or len(labels) == 0:
-        raise DataError(f"image {shapes[0]}, text {shapes[1]} and labels {shapes[2]} must be rows of the same items, one at least")
-    labels = _checked_labels(labels)
-    for name, x in (("image", image), ("text", text)):
-        if not np.isfinite(x).all():
-            raise DataError(
-                f"{name} features of row {int((~np.isfinite(x)).any(1).argmax())} are not finite; an item that cannot be seen cannot be learned"
-            )
-    return labels
-
-
-def _checked_labels(labels):
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
-        raise DataError(f"labels {labels.shape} must be rows of 0 and 1; a row says which classes an item has")
-    return labels.astype(bool)

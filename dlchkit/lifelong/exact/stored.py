@@ -9,8 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from dlchkit.errors import DataError
+from dlchkit.lifelong.exact.checks import SIDES
 from dlchkit.lifelong.exact.features import RandomFeatures
-from dlchkit.lifelong.exact.hashing import SIDES, ExactHashing
+from dlchkit.lifelong.exact.hashing import ExactHashing
 from dlchkit.lifelong.exact.sums import ModalitySums
 from dlchkit.lifelong.exact.validation import RidgeChoice
 from dlchkit.storage import atomic_path, digest

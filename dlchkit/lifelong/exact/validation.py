@@ -2,13 +2,29 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
+from dlchkit.errors import DataError
 from dlchkit.lifelong.exact.sums import ModalitySums
+from dlchkit.streams import retrieval_split
 
 RIDGES = tuple(10 ** (k / 2) for k in range(9))  # 1 to 10,000; a ridge of r weighs as much as r items
 SCALES = (0.5, 1.0, 2.0)
-HELD_OUT = 500  # items at most: more would choose the same
+HELD_OUT = 500  # groups of items at most: more would choose the same
+
+
+def held_out_rows(labels: np.ndarray, groups: np.ndarray | None, *, seed: int) -> np.ndarray:
+    """Rows of labelled items to choose the ridge on, int64: a fifth of all groups, at most `HELD_OUT` groups."""
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    if groups.shape != (len(labels),):
+        raise DataError(f"groups {groups.shape} must name one group for each of the {len(labels)} items")
+    labelled = np.flatnonzero(labels.any(1))
+    if len(labelled) == 0:
+        raise DataError(f"none of the first {len(labels)} items has a label; the ridge is chosen on labelled ones: begin with some, or give ridge")
+    groups = groups[labelled]
+    held, _ = retrieval_split(groups, query_fraction=min(0.2, HELD_OUT / len(np.unique(groups))), seed=seed)
+    return labelled[held]
 
 
 @dataclass(frozen=True)
