@@ -31,6 +31,7 @@ class CodeBank:
     _packed: list = field(default_factory=list, repr=False)
     _labels: list = field(default_factory=list, repr=False)
     _ids: list = field(default_factory=list, repr=False)
+    _known: set = field(default_factory=set, repr=False)  # the ids of all stages: what an append costs does not depend on them
 
     def append(self, codes: np.ndarray, *, labels: np.ndarray, ids: np.ndarray, stage: int) -> None:
         """Add the items of the next stage; ``stage`` must be the number of stages stored.
@@ -47,13 +48,18 @@ class CodeBank:
             raise DataError(f"codes {codes.shape}, labels {labels.shape} and ids {ids.shape} do not fit a bank of {self.n_bits} bits")
         if self._labels and labels.shape[1:] != self._labels[0].shape[1:]:
             raise DataError(f"labels {labels.shape} do not fit a bank of {self._labels[0].shape[1]} classes; all stages share one list of classes")
-        known = set(self.ids.tolist())
-        twice = next((i for i in ids.tolist() if i in known or known.add(i)), None)
+        new = set()
+        twice = next((i for i in ids.tolist() if i in self._known or i in new or new.add(i)), None)
         if twice is not None:
             raise DataError(f"id {twice!r} is in the bank twice; every item is stored once")
         for store, rows in ((self._packed, pack_codes(codes)), (self._labels, labels.copy()), (self._ids, ids.copy())):
             rows.flags.writeable = False
             store.append(rows)
+        self._known |= new
+
+    def copy(self) -> "CodeBank":
+        """The same rows, to which others can be appended; arrays, which nobody can change, are shared."""
+        return CodeBank(self.n_bits, list(self._packed), list(self._labels), list(self._ids), set(self._known))
 
     def __len__(self) -> int:
         return sum(map(len, self._ids))

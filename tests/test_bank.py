@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlchkit.bank import CodeBank
+from dlchkit.errors import DataError
 
 
 def rows(*ids, seed=0, n_bits=16):
@@ -77,6 +80,42 @@ def refused_and_unchanged(bank, refused, *parts, stage=1, **arguments):
 def test_an_id_is_stored_once(bank, refused):
     refused_and_unchanged(bank, refused, "'b'", "twice", **rows("d", "b"))
     refused_and_unchanged(bank, refused, "'d'", "twice", **rows("d", "e", "d"))
+
+
+def test_a_refused_batch_leaves_none_of_its_ids(bank, refused):
+    refused_and_unchanged(bank, refused, "'b'", "twice", **rows("d", "e", "b"))
+    refused_and_unchanged(bank, refused, "value 0", **{**rows("d"), "codes": np.zeros((1, 16), np.int8)})
+    bank.append(**rows("d", "e"), stage=1)
+    assert bank.ids.tolist() == ["a", "b", "c", "d", "e"]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=4), max_size=6))
+def test_ids_are_refused_exactly_where_all_ids_so_far_would_repeat(batches):
+    bank, stored = CodeBank(16), []
+    for batch in batches:
+        together = [*stored, *batch]
+        if len(set(together)) == len(together):
+            bank.append(**rows(*batch), stage=bank.n_stages)
+            stored = together
+        else:
+            with pytest.raises(DataError, match="twice"):
+                bank.append(**rows(*batch), stage=bank.n_stages)
+        assert bank.ids.tolist() == stored
+
+
+def test_a_copy_grows_alone(bank, refused):
+    before, other = bank.digests(), bank.copy()
+    other.append(**rows("d", seed=1), stage=1)
+    assert bank.digests() == before == other.digests()[:1] and len(other) == 4
+    bank.append(**rows("d", seed=2), stage=1)
+    with refused("'a'", "twice"):
+        other.append(**rows("a"), stage=2)
+
+
+def test_an_append_does_not_walk_through_what_is_stored(bank, monkeypatch):
+    monkeypatch.setattr(CodeBank, "ids", property(lambda self: pytest.fail("all ids were put together")))
+    bank.append(**rows("d", seed=1), stage=1)
+    assert len(bank) == 4
 
 
 @pytest.mark.parametrize("stage", [0, 2, -1])

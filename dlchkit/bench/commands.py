@@ -24,9 +24,20 @@ def add_benchmarks(kinds) -> None:
     one.add_argument("-k", type=int, default=100, metavar="N", help="neighbours of each query (default: 100)")
     one.add_argument("--repeat", type=int, default=7, metavar="N", help="timings of each, of which the median counts (default: 7)")
 
+    one = _kind(kinds, "increment", _increment, "Time and memory of one increment of exact hashing beside more and more old items, on one thread.")
+    one.add_argument("--items", type=whole_number, nargs="+", metavar="N", help="old items, increasing (default: 1e4 1e5 1e6)")
+    one.add_argument("--new", type=whole_number, default=2_000, metavar="N", help="items of the increment (default: 2000)")
+    one.add_argument("--classes", type=int, default=50, metavar="N", help="classes in all, 5 of them new with the increment (default: 50)")
+    one.add_argument("--bits", type=int, default=64, metavar="N", help="code length (default: 64)")
+    one.add_argument("--repeat", type=int, default=41, metavar="N", help="increments at each size, of which the median counts (default: 41)")
+
+    one = _kind(kinds, "kills", _kills, "Kill what is being written at random moments; what is on disk must be whole or absent.")
+    one.add_argument("--times", type=int, default=200, metavar="N", help="kills (default: 200; with all: sweep a tenth, tour a hundredth)")
+    one.add_argument("--what", default="all", help="cache, saving, sweep, tour or all (default: all)")
+
     one = _kind(kinds, "scale", _scale, "Work out memory, time and machines for very many items from measured slopes.")
     one.add_argument("search", metavar="SEARCH.json", help="written by: dlchkit bench search --json")
-    one.add_argument("--increment", metavar="INCREMENT.json", help="the measured increment of a learner")
+    one.add_argument("--increment", metavar="INCREMENT.json", help="written by: dlchkit bench increment --json")
     one.add_argument("--items", type=whole_number, default=10**9, metavar="N", help="items to search among (default: 1e9)")
     one.add_argument("--classes", type=int, default=10_000, metavar="N", help="classes (default: 10000)")
     one.add_argument("--memory", type=float, default=64, metavar="GB", help="memory of one machine (default: 64)")
@@ -75,6 +86,21 @@ def _search(options) -> int:
         repeat=options.repeat,
     )
     return _show(options, measured, describe_search)
+
+
+def _increment(options) -> int:
+    from dlchkit.bench.increment import ITEMS, bench_increment, describe_increment
+
+    sizes = {"items": options.items or ITEMS, "n_new": options.new, "n_classes": options.classes}
+    return _show(options, bench_increment(**sizes, n_bits=options.bits, repeat=options.repeat), describe_increment)
+
+
+def _kills(options) -> int:
+    from dlchkit.bench.kills import bench_kills, describe_kills
+
+    found = bench_kills(times=options.times, what=options.what)
+    _show(options, found, describe_kills)
+    return int(any(row["damaged"] or row["completed"] < row["second_runs"] for row in found["rows"]))
 
 
 def _scale(options) -> int:

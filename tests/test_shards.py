@@ -1,0 +1,330 @@
+"""Shards summed apart and put together equal one process that sees everything; a worker that dies loses nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlchkit.cli import main
+from dlchkit.lifelong import ExactHashing, load_exact
+from dlchkit.lifelong.exact.sharded import ShardStart, with_shards
+from dlchkit.shards import fit_shards
+
+
+def make_items(n, *, seed=0, n_classes=7, several=False):
+    """image, text and labels of items around the centres of their classes."""
+    random = np.random.default_rng(seed)
+    labels = np.eye(n_classes, dtype=bool)[random.integers(n_classes, size=n)]
+    if several:
+        labels |= random.random(labels.shape) < 0.2
+    centres = np.random.default_rng(99)
+    return *((labels @ centres.normal(size=(n_classes, width)) + random.normal(size=(n, width))).astype(np.float32) for width in (8, 6)), labels
+
+
+def rows_of(items, rows):
+    return tuple(array[rows] for array in items)
+
+
+def begun(**options):
+    return ExactHashing(16, units=12, dtype="float64", ridge=2.0, device="cpu", **options).partial_fit(*make_items(40, n_classes=4))
+
+
+def in_one_process(hashing, items):
+    return hashing.shard().merge(hashing, hashing.shard().add(*items))
+
+
+def assert_equal(one, other):
+    """Codes bitwise and in the same rows; functions to rounding of float64."""
+    for name in ("vectors", "counts", "codes", "starts"):
+        assert np.array_equal(getattr(one.codes, name), getattr(other.codes, name)), name
+    image, text, _ = make_items(30, seed=77)
+    assert np.allclose(one.relaxed_image(image), other.relaxed_image(image), rtol=1e-9, atol=1e-11)
+    assert np.allclose(one.relaxed_text(text), other.relaxed_text(text), rtol=1e-9, atol=1e-11)
+
+
+# --- the sums ---
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 99), max_size=5, unique=True), st.booleans())
+def test_any_split_in_any_order_equals_one_process(seed, cuts, several):
+    hashing, items = begun(), make_items(100, seed=seed, several=several)
+    shards = [rows_of(items, rows) for rows in np.split(np.arange(100), sorted(cuts))]
+    start = ShardStart.of(hashing)
+    parts = [start.sums_of(*shards[i]) for i in np.random.default_rng(seed).permutation(len(shards))]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    assert total.n_items == 100
+    assert_equal(with_shards(hashing, total), in_one_process(hashing, items))
+
+
+def test_shards_that_know_fewer_classes_fit_those_that_know_more():
+    hashing, few, many = begun(), make_items(30, seed=1, n_classes=5), make_items(30, seed=2)
+    start = ShardStart.of(hashing)
+    a, b = start.sums_of(*few), start.sums_of(*many)
+    wide = tuple(map(np.concatenate, zip(few[:2], many[:2]))) + (np.concatenate([np.pad(few[2], ((0, 0), (0, 2))), many[2]]),)
+    for total in (a + b, b + a):
+        assert_equal(with_shards(hashing, total), in_one_process(hashing, wide))
+
+
+def test_what_comes_back_does_not_grow_with_items():
+    start = ShardStart.of(begun())
+    small, large = start.sums_of(*make_items(70)), start.sums_of(*make_items(2100))
+    widths = [features.width for features in start.features.values()]
+    assert small.nbytes == large.nbytes == sum(8 * width * (width + 7) for width in widths) + 7 * (7 + 8)
+
+
+def test_what_was_given_stays_as_it_is():
+    hashing, items = begun(), make_items(50, seed=3)
+    before = hashing.state_bytes, hashing.n_items, hashing.relaxed_image(items[0]), hashing.codes.codes.copy()
+    learned = fit_shards(hashing, [items], n_jobs=1)
+    assert (hashing.state_bytes, hashing.n_items) == before[:2] and learned.n_items == hashing.n_items + 50
+    assert np.array_equal(hashing.relaxed_image(items[0]), before[2]) and np.array_equal(hashing.codes.codes, before[3])
+    assert np.array_equal(learned.codes.codes[: len(before[3])], before[3])
+
+
+def test_items_without_a_label_teach_nothing():
+    hashing, items = begun(), make_items(50, seed=3)
+    bare = (*items[:2], np.zeros_like(items[2]))
+    assert_equal(fit_shards(hashing, [bare, items], n_jobs=1), in_one_process(hashing, items))
+
+
+def test_the_first_shard_makes_features_and_ridge():
+    shards = [make_items(60, seed=seed) for seed in range(3)]
+    learned = fit_shards(ExactHashing(16, units=12, dtype="float64", device="cpu"), shards, n_jobs=1)
+    first = ExactHashing(16, units=12, dtype="float64", device="cpu").partial_fit(*shards[0])
+    assert learned.choices == first.choices and all(learned.features[side].equals(first.features[side]) for side in first.features)
+    assert_equal(learned, in_one_process(first, tuple(map(np.concatenate, zip(*shards[1:])))))
+
+
+# --- what is refused ---
+
+
+def test_mistakes_name_the_shard(refused, tmp_path):
+    hashing, (image, text, labels) = begun(), make_items(20)
+    bad = tmp_path / "bad.npz"
+    bad.write_bytes(b"no archive")
+    objects = tmp_path / "objects.npz"
+    np.savez(objects, image=np.array([{}]), text=text, labels=labels)
+    with refused("absent.npz", "is not a file"):
+        fit_shards(hashing, [(image, text, labels), tmp_path / "absent.npz"], n_jobs=1)
+    with refused("bad.npz", "not a readable .npz"):
+        fit_shards(hashing, [bad], n_jobs=1)
+    with refused("objects.npz", "without objects"):
+        fit_shards(hashing, [objects], n_jobs=1)
+    with refused("shard 1", "(20, 3)", "(n, 8)"):
+        fit_shards(hashing, [(image, text, labels), (image[:, :3], text, labels)], n_jobs=1)
+    with refused("shard 0", "0 and 1"):
+        fit_shards(hashing, [(image, text, labels * 2)], n_jobs=1)
+    with refused("a shard is int"):
+        fit_shards(hashing, [3], n_jobs=1)
+    with refused("no shard"):
+        fit_shards(ExactHashing(16), iter([]))
+    with refused("n_jobs is 0"):
+        fit_shards(hashing, [], n_jobs=0)
+    with refused("backend is 'spark'"):
+        fit_shards(hashing, [], backend="spark")
+    with refused("belong together"):
+        fit_shards(hashing, [], backend="dask")
+
+
+def test_a_refused_shard_leaves_nothing_half_learned(refused):
+    hashing, items = begun(), make_items(20)
+    empty = ExactHashing(16, device="cpu")
+    for one in (hashing, empty):
+        with refused("shard 2"):
+            fit_shards(one, [items, items, (items[0], items[1][:3], items[2])], n_jobs=1)
+    assert hashing.n_items == 40 and not empty.sums and not empty.features
+
+
+# --- processes of this machine ---
+
+
+class Dies:
+    """A shard whose process is killed the first ``times`` times that it is taken."""
+
+    def __init__(self, folder, items, times):
+        self.folder, self.items, self.times = folder, items, times
+
+    def __call__(self):
+        tries = len(list(self.folder.iterdir()))
+        (self.folder / str(tries)).touch()
+        if tries < self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.items
+
+
+def test_a_killed_process_loses_nothing(tmp_path):
+    hashing, shards = begun(), [make_items(50, seed=seed) for seed in range(5)]
+    done = []
+    dying = [*shards[:2], Dies(tmp_path, shards[2], 1), *shards[3:]]
+    learned = fit_shards(hashing, dying, n_jobs=2, on_shard=done.append)
+    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards)))))
+    assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)] and len(list(tmp_path.iterdir())) == 2
+    assert all(one.n_items == 50 and one.seconds > 0 for one in done)
+
+
+def test_a_shard_that_kills_every_process_is_named(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr("dlchkit.shards.TRIES", 1)
+    hashing = begun()
+    with refused("processes died 1 times", "shard 1", "need less memory"):
+        fit_shards(hashing, [make_items(20), Dies(tmp_path, None, 9)], n_jobs=2)
+    assert hashing.n_items == 40
+
+
+# --- a Dask cluster: a scheduler and two workers over TCP ---
+
+
+class Slow:
+    """A shard that says which process took it, and lets the first one wait for its end."""
+
+    def __init__(self, folder, items):
+        self.folder, self.items = folder, items
+
+    def __call__(self):
+        taken = self.folder / "taken"
+        if not taken.exists():
+            (self.folder / "tmp").write_text(str(os.getpid()))
+            (self.folder / "tmp").rename(taken)
+            time.sleep(600)
+        return self.items
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Address of a running scheduler with two workers of one thread, each a process of its own."""
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
+    folder = tmp_path_factory.mktemp("cluster")
+    place, processes = folder / "scheduler.json", []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+
+    def run(program, *options):
+        with open(folder / "log", "ab") as log:
+            command = [sys.executable, "-m", f"distributed.cli.{program}", *options]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment))
+
+    try:
+        run("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
+        deadline = time.monotonic() + 60
+        while not (place.is_file() and place.read_text().strip().endswith("}")):
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.02)
+        address = json.loads(place.read_text())["address"]
+        for _ in range(3):  # one of them is killed below
+            run("dask_worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(3, timeout=60)
+        yield address
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_a_killed_dask_worker_loses_nothing(cluster, tmp_path):
+    hashing, shards = begun(), [make_items(50, seed=seed) for seed in range(5)]
+    done = []
+
+    def kill_who_waits(one):  # called as soon as another shard has come back
+        done.append(one)
+        if len(done) == 2:
+            os.kill(int((tmp_path / "taken").read_text()), signal.SIGKILL)
+
+    learned = fit_shards(hashing, [Slow(tmp_path, shards[0]), *shards[1:]], backend="dask", scheduler=cluster, on_shard=kill_who_waits)
+    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards)))))
+    assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)]
+
+
+def write_shards(folder, n=3):
+    shards = [make_items(60, seed=seed) for seed in range(n)]
+    paths = [folder / f"part{i}.npz" for i in range(n)]
+    for path, (image, text, labels) in zip(paths, shards):
+        np.savez(path, image_features=image, text_features=text, labels=labels)
+    return paths, shards
+
+
+def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # relative names: the workers stand in another folder
+    paths, _ = write_shards(tmp_path)
+    arguments = ["fit", *(path.name for path in paths), "--bits", "16"]
+    assert main([*arguments, "-o", "there.safetensors", "--backend", "dask", "--scheduler", cluster]) == 0
+    assert main([*arguments, "-o", "here.safetensors", "-j", "1"]) == 0
+    assert capsys.readouterr().out.count("part1.npz: 60 items in ") == 2
+    here, there = (load_exact(tmp_path / f"{name}.safetensors") for name in ("here", "there"))
+    assert np.array_equal(here.codes.codes, there.codes.codes) and np.array_equal(here.codes.counts, there.codes.counts)
+    image = make_items(30, seed=77)[0]
+    assert np.allclose(here.relaxed_image(image), there.relaxed_image(image), rtol=1e-3, atol=1e-4)  # the command computes in float32
+
+
+def test_an_error_on_a_cluster_names_the_shard(cluster, refused, tmp_path):
+    hashing, items = begun(), make_items(20)
+    with refused("shard 1", "(20, 3)", "(n, 8)"):
+        fit_shards(hashing, [items, (items[0][:, :3], *items[1:])], backend="dask", scheduler=cluster)
+
+
+def test_an_iterable_of_shards_is_taken_as_workers_are_free(cluster):
+    items, drawn = make_items(20), []
+    shards = (drawn.append(i) or items for i in range(30))
+    learned = fit_shards(begun(), shards, backend="dask", scheduler=cluster, n_jobs=2, on_shard=lambda done: drawn.append("done"))
+    assert learned.n_items == 40 + 600 and drawn[:2] == [0, 1] and drawn.index("done") <= 2
+
+
+# --- the command ---
+
+
+def test_the_command_learns_saves_and_goes_on(tmp_path, capsys):
+    paths, shards = write_shards(tmp_path)
+    out, further = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    assert main(["fit", *map(str, paths[:2]), "-o", str(out), "-j", "1", "--bits", "16"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in shown[:2]] == [str(path) for path in paths[:2]] and all("60 items in" in line for line in shown[:2])
+    assert shown[2].startswith("120 items learned, 0 of them before; state ") and shown[3] == str(out)
+    before = out.read_bytes()
+    assert main(["fit", str(paths[2]), "--onto", str(out), "-o", str(further), "-j", "1"]) == 0
+    assert "180 items learned, 120 of them before" in capsys.readouterr().out and out.read_bytes() == before
+    assert np.array_equal(load_exact(further).codes_of(shards[0][2]), load_exact(out).codes_of(shards[0][2]))
+
+
+def test_a_split_keeps_queries_out(tmp_path):
+    image, text, labels = make_items(60)
+    split = np.where(np.arange(60) < 45, "database", "query")
+    np.savez(tmp_path / "part.npz", image=image, text=text, labels=labels, split=split)
+    hashing = begun()
+    assert_equal(fit_shards(hashing, [tmp_path / "part.npz"], n_jobs=1), in_one_process(hashing, rows_of((image, text, labels), slice(45))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["absent.npz", "-o", "out.safetensors"], "absent.npz is not a file"),
+        (["part0.npz", "-o", "."], "is a folder; name a file"),
+        (["part0.npz", "-o", "out.safetensors", "--onto", "absent.safetensors"], "absent.safetensors does not exist"),
+        (["part0.npz", "-o", "out.safetensors", "--onto", "part0.npz"], "no whole file of exact hashing"),
+        (["part0.npz", "-o", "out.safetensors", "--bits", "12"], "n_bits is 12"),
+        (["part0.npz", "-o", "out.safetensors", "-j", "0"], "n_jobs is 0"),
+        (["part0.npz", "-o", "out.safetensors", "--backend", "dask"], "belong together"),
+    ],
+)
+def test_mistakes_end_with_2_and_one_line(arguments, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_shards(tmp_path, n=1)
+    assert main(["fit", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err and shown.err.count("\n") == 1 and not shown.out and not (tmp_path / "out.safetensors").exists()
+
+
+def test_another_code_length_than_before_is_refused(tmp_path, capsys):
+    (path,), _ = write_shards(tmp_path, n=1)
+    out = tmp_path / "one.safetensors"
+    assert main(["fit", str(path), "-o", str(out), "--bits", "16"]) == 0
+    assert main(["fit", str(path), "-o", str(out), "--onto", str(out), "--bits", "32"]) == 2
+    assert "16 bits, --bits asks for 32" in capsys.readouterr().err
