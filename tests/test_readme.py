@@ -12,12 +12,15 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.S)
 
 
-def test_the_python_example_runs(capsys):
-    (example,) = blocks("python")
-    smaller = example.replace("n=800", "n=200").replace("epochs=30", "epochs=2")
-    assert smaller != example
+def test_the_python_examples_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples = "".join(blocks("python"))  # one after the other, as someone would type them
+    smaller = examples.replace("n=800", "n=200").replace("epochs=30", "epochs=2")
+    assert smaller != examples
     exec(compile(smaller, "README.md", "exec"), {})
-    assert capsys.readouterr().out.count("image_to_text") == 3
+    said = capsys.readouterr().out
+    assert said.count("image_to_text") == 3 and said.count("Recoding(") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["hashing.safetensors"]
 
 
 def test_the_two_commands_are_there_once():
@@ -35,7 +38,7 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills"))):
+    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills"))):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out
