@@ -55,14 +55,18 @@ class RandomFeatures:
         """True where ``other`` is the same map."""
         return other is not None and torch.equal(self.mean, other.mean) and torch.equal(self.layer, other.layer)
 
+    def check(self, x: np.ndarray) -> None:
+        """Refuse features of another shape than (n, d)."""
+        if x.ndim != 2 or x.shape[1] != len(self.mean):
+            raise DataError(f"features have the shape {x.shape}; these functions were made for (n, {len(self.mean)})")
+
     def first(self, units: int) -> "RandomFeatures":
         """The map with the first ``units`` units of its layer alone."""
         return RandomFeatures(self.mean, self.layer[:, :units].contiguous())
 
     def __call__(self, x: np.ndarray, *, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """phi of every row of ``x``, float (n, d): (n, 1 + d + units)."""
-        if x.ndim != 2 or x.shape[1] != len(self.mean):
-            raise DataError(f"features have the shape {x.shape}; these functions were made for (n, {len(self.mean)})")
+        self.check(x)
         centred = torch.as_tensor(x, dtype=dtype, device=device) - self.mean.to(device, dtype)
         z = torch.nn.functional.normalize(centred, dim=1) * len(self.mean) ** 0.5
         return torch.cat([z.new_ones(len(z), 1), z, torch.relu(z @ self.layer.to(device, dtype))], dim=1)

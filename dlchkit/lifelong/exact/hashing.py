@@ -153,7 +153,7 @@ class ExactHashing:
         held = None if self.choices or self.ridge is not None else held_out_rows(labels, groups, seed=self.seed)
         if not self.features:
             self._make_features(image, text)
-        self._merge_sums(self.shard().add(image, text, labels))
+        self.add(image, text, labels)
         self.codes.learn()
         if held is not None:
             self._choose(image, text, labels, held)
@@ -170,6 +170,8 @@ class ExactHashing:
     def add(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> "ExactHashing":
         """Add items to the sums alone: no code is learned, nothing fitted. Returns self."""
         labels = checked_items(image, text, labels)
+        for side, x in zip(SIDES, (image, text)):
+            self.features[side].check(x)  # before anything is counted
         labelled = labels.any(1)
         self._grow(labels.shape[1])
         vectors, rows, counts = np.unique(self._wide(labels[labelled]), axis=0, return_inverse=True, return_counts=True)
