@@ -216,6 +216,29 @@ def test_one_query_needs_no_list(pairs):
     assert len(plotting.show_retrieval(pairs, 0, [1, 2], [0, 1], [True, False], direction="text_to_image").axes) == 3
 
 
+def test_what_a_typed_text_found_is_shown_with_verdict_distance_labels_and_caption(pairs):
+    figure = plotting.show_found(pairs, "costs $9, <b>bold</b>", [1, 0, 5], [2, 2, 7], [True, False, True], columns=2)
+    words = drawn(figure)
+    assert "“costs $9, <b>bold</b>”" in words and len(visible_axes(figure)) == 3
+    titles = [axes.get_title(loc="center") for axes in visible_axes(figure)]
+    assert titles == ["✓ right, distance 2\n<script>", "✗ wrong, distance 2\ncat", "✓ right, distance 7\nprice in $ and $"]
+    assert "costs $5 or $6" in words
+    right, wrong = (figure.axes[i].spines["left"].get_linestyle() for i in (0, 1))
+    assert right == "-" and wrong != "-"
+
+
+def test_where_nobody_said_what_is_meant_nothing_is_judged(pairs):
+    words = drawn(plotting.show_found(pairs, "word " * 80, [0], [3]))
+    assert "distance 3" in words and "right" not in words and "wrong" not in words
+    assert plotting.describe_found("cat", [3, 3]) == "The 2 pictures nearest to “cat” are all 3 bits away."
+    assert plotting.describe_found("cat", [3, 5], [True, False]) == "The 2 pictures nearest to “cat” are 3 to 5 bits away; 1 of them is right."
+
+
+def test_nothing_found_is_nothing_to_show(pairs, refused):
+    with refused("nothing was found for 'cat'", "larger radius"):
+        plotting.show_found(pairs, "cat", [], [])
+
+
 def test_scores_write_their_numbers_and_what_is_missing():
     scores = {"target only": {"image_to_text": 0.61, "text_to_image": 0.58}, "CHTN": {"image_to_text": 0.72, "text_to_image": NAN}}
     words = drawn(plotting.plot_scores(scores, title="Transfer", chance=0.2))

@@ -5,7 +5,7 @@ from dlchkit.encoders.features import make_image_encoder, paired_features, sourc
 from dlchkit.encoders.heads import HashHead
 from dlchkit.encoders.images import ImageEncoder, open_image
 from dlchkit.encoders.pretrain import pretrain_small_network, pretrained_network, small_encoder
-from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder
+from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder, typed_features
 
 __all__ = [
     "HashHead",
@@ -22,4 +22,5 @@ __all__ = [
     "small_encoder",
     "source_features",
     "train_sentence_encoder",
+    "typed_features",
 ]

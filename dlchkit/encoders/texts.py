@@ -140,6 +140,8 @@ def make_text_encoder(name: str, texts: np.ndarray, *, seed: int = 0):
         or the name or local path of a sentence-transformers model
     texts : what vocabulary and training may see
     """
+    if texts is None:
+        raise DataError("the data has no texts, so no encoder can be made for any; give a column of texts")
     if name in ("tfidf", "bow"):
         return WordCountEncoder(texts, kind=name)
     if name == "trained":
@@ -147,3 +149,36 @@ def make_text_encoder(name: str, texts: np.ndarray, *, seed: int = 0):
     if Path(name).is_absolute() and not Path(name).is_dir():
         raise DataError(f"text encoder folder {name} does not exist; give a sentence-transformers model, 'tfidf', 'bow' or 'trained'")
     return SentenceEncoder(name)
+
+
+def typed_features(encoder, text: str) -> np.ndarray:
+    """Features of one text that a person types, by the frozen encoder that made those of the stored texts.
+
+    Parameters
+    ----------
+    encoder : from `make_text_encoder`
+    text : one word or more
+
+    Returns
+    -------
+    float32 (1, d)
+
+    Raises
+    ------
+    DataError
+        the text holds no word, or none that the encoder has counted: its features would be
+        zeros, and a hash function finds something for zeros too. Sentence-transformers
+        models give every text features, known or not
+
+    Examples
+    --------
+    >>> encoder = WordCountEncoder(np.array(["red car", "green tree"]), kind="bow")
+    >>> typed_features(encoder, "a RED tree")  # car, green, red, tree
+    array([[0., 0., 1., 1.]], dtype=float32)
+    """
+    if not _words(text):
+        raise DataError(f"the text {text!r} holds no word; type one or more")
+    features = encoder.encode(np.array([text]))
+    if not features.any():
+        raise DataError(f"the text encoder knows no word of {text!r}; type words that occur in the data's texts")
+    return features

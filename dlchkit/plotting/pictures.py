@@ -83,6 +83,56 @@ def show_retrieval(data: PairedDataset, queries, results, distances, relevant, *
     return figure
 
 
+@styled
+def show_found(data: PairedDataset, text: str, results, distances, relevant=None, *, columns: int = 4):
+    """Draw what a typed text found: pictures, nearest first, each with distance, labels and caption.
+
+    Parameters
+    ----------
+    text : as it was typed; it need not be one of the data's
+    results : row positions (k,), nearest first, one or more
+    distances : Hamming distances (k,)
+    relevant : bool (k,), whether a result is one of those meant; None where nobody said what is meant
+
+    Returns
+    -------
+    matplotlib Figure; right and wrong differ by word, symbol and frame
+    """
+    results, distances = np.atleast_1d(results), np.atleast_1d(distances)
+    if len(results) == 0:
+        raise DataError(f"nothing was found for {text!r}, so there is nothing to show; ask for a larger radius or add items")
+    columns = min(columns, len(results))
+    n_lines = -(-len(results) // columns)
+    cell = WIDTH / max(columns, 4)
+    figure, all_axes = new_figure(n_lines * (cell + 0.85) + 0.4, n_lines, columns)
+    figure.suptitle(_wrapped(f"“{text}”", WIDTH, 12, 2), x=0.01, ha="left", fontsize=12, weight="bold")
+    verdicts = [None] * len(results) if relevant is None else np.atleast_1d(relevant)
+    for axes, row, distance, right in zip(all_axes.flat, results, distances, verdicts):
+        _draw_item(axes, data, row, inches=cell)
+        said, colour = _judged(axes, right)
+        axes.set_title(f"{said}distance {distance:g}\n{_wrapped(_labels_of(data, row), cell, 8.5, 1)}", fontsize=8.5, color=colour, loc="center")
+    _hide(all_axes.flat[len(results) :])
+    return figure
+
+
+def describe_found(text: str, distances, relevant=None) -> str:
+    """Say how many pictures a typed text found, how near, and how many of them are right."""
+    nearest, farthest, n = int(np.min(distances)), int(np.max(distances)), len(distances)
+    away = f"{nearest} to {farthest} bits away" if nearest < farthest else f"{'all ' * (n > 1)}{nearest} bits away"
+    right = None if relevant is None else int(np.sum(relevant))
+    judged = "" if right is None else f"; {right} of them {'is' if right == 1 else 'are'} right"
+    who = f"{n} pictures nearest to “{text}” are" if n > 1 else f"picture nearest to “{text}” is"
+    return f"The {who} {away}{judged}."
+
+
+def _judged(axes, right):
+    """Frame one result; words and colour of the verdict."""
+    if right is None:
+        return "", INK
+    _frame(axes, right)
+    return ("✓ right, ", _RIGHT) if right else ("✗ wrong, ", _WRONG)
+
+
 def _draw_query(axes, data, row, direction, *, inches):
     if direction == "image_to_text" and data.images is not None:
         _draw_picture(axes, data.images[row])
