@@ -541,3 +541,14 @@ def test_items_without_labels_alone_teach_nothing(refused):
     weights = hashing.weights["image"].clone()
     hashing.partial_fit(image, text, labels & False)
     assert torch.equal(hashing.weights["image"], weights)
+
+
+def test_a_pair_takes_each_bit_from_the_side_that_is_surer():
+    random = np.random.default_rng(0)
+    labels = np.eye(3, dtype=bool)[np.arange(60) % 3]
+    image, text = (labels @ random.normal(size=(3, 5)) + random.normal(size=(60, 5)) for _ in range(2))
+    hashing = ExactHashing(16, units=8, ridge=1.0).partial_fit(image, text, labels)
+    sides = hashing.relaxed_image(image), hashing.relaxed_text(text)
+    surer = np.where(np.abs(sides[0]) >= np.abs(sides[1]), *sides)
+    assert np.array_equal(hashing.encode_pair(image, text), np.where(surer >= 0, 1, -1))
+    assert (hashing.encode_image(image) != hashing.encode_text(text)).any()

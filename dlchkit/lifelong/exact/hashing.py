@@ -247,6 +247,14 @@ class ExactHashing:
         """Hash codes int8 (n, n_bits) in {-1, +1} of text features (n, d_text)."""
         return binarize(self.relaxed_text(text))
 
+    def encode_pair(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """Hash codes int8 (n, n_bits) of items of which both sides are known and labels are not: the sign of the summed outputs.
+
+        For a database without labels this is far better than one side's code: each side
+        says how sure it is of every bit.
+        """
+        return binarize(self.relaxed_image(image) + self.relaxed_text(text))
+
     @property
     def n_items(self) -> int:
         """Labelled items learned so far."""

@@ -3,7 +3,6 @@
 import numpy as np
 
 from dlchkit.bank import CodeBank
-from dlchkit.codes import binarize
 from dlchkit.data import Stage
 from dlchkit.lifelong.exact.hashing import ExactHashing, Recoding
 
@@ -32,15 +31,14 @@ class ExactLearner:
         self.bank = CodeBank(n_bits)
 
     def observe(self, stage: Stage) -> None:
-        """Learn the stage's items and store each under the code of its labels; without labels, under that of its features."""
+        """Learn the stage's items and store each under the code of its labels; without labels, under that of both its sides."""
         data = stage.database
         self.hashing.partial_fit(data.image, data.text, data.labels, groups=data.groups)
         codes = np.empty((len(data), self.bank.n_bits), dtype=np.int8)
         labelled = data.labels.any(1)
         codes[labelled] = self.hashing.codes_of(data.labels[labelled])
         if not labelled.all():
-            relaxed = self.hashing.relaxed_image(data.image[~labelled]) + self.hashing.relaxed_text(data.text[~labelled])
-            codes[~labelled] = binarize(relaxed)
+            codes[~labelled] = self.hashing.encode_pair(data.image[~labelled], data.text[~labelled])
         self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
 
     def recode(self) -> Recoding:
