@@ -50,12 +50,12 @@ def dask_backend(address: str, folder: Path, workers: int | None = None):
     """
     if workers is not None and workers < 1:
         raise DataError(f"workers is {workers}; a sweep needs one at least")
-    client = _connected(address)
+    client = connected(address)
     levels = {name: logging.getLogger(name).level for name in ("distributed", "distributed.client")}
     for name in levels:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # a lost scheduler is said in one line, not in its tracebacks
     try:
-        _check_versions(client, address)
+        check_versions(client, address)
         _check_folder(client, folder)
         yield partial(_run_there, client=client, address=address, workers=workers)
     finally:
@@ -68,7 +68,8 @@ def dask_backend(address: str, folder: Path, workers: int | None = None):
 # --- before anything runs ---
 
 
-def _connected(address):
+def connected(address: str):
+    """A client of the scheduler there, or a `DataError` of one line."""
     try:
         from distributed import Client
     except ImportError:
@@ -89,7 +90,8 @@ async def _greet(address):
     await comm.close()
 
 
-def _check_versions(client, address):
+def check_versions(client, address: str) -> None:
+    """Refuse a cluster without workers, or with another version of dlchkit, Python or Dask."""
     theirs = client.run(_versions, on_error="return")
     if not theirs:
         raise DataError(f"the Dask scheduler at {address} has no workers; start some with 'dask worker {address}'")

@@ -189,11 +189,11 @@ def _summed_here(work, shards, n_jobs) -> Iterator[tuple[ShardSums, ShardDone]]:
 
 def _summed_there(work, shards, scheduler, n_jobs) -> Iterator[tuple[ShardSums, ShardDone]]:
     """By the workers of a Dask cluster, so many at a time that results never pile up."""
-    from dlchkit.cluster import _check_versions, _connected
+    from dlchkit.cluster import check_versions, connected
 
-    client, futures = _connected(scheduler), {}
+    client, futures = connected(scheduler), {}
     try:
-        _check_versions(client, scheduler)
+        check_versions(client, scheduler)
         at_a_time = n_jobs or 2 * sum(client.ncores().values())
         start = client.submit(_itself, work.args[0], key=f"start-{uuid.uuid4().hex}", pure=False)  # a task: lost ones are made again
         shards = ((number, Path(shard).resolve() if isinstance(shard, (str, os.PathLike)) else shard) for number, shard in shards)

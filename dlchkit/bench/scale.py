@@ -1,11 +1,11 @@
 """Memory, time and machines for very many items and classes, worked out from what the other benchmarks measured."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dlchkit.errors import DataError
+from dlchkit.storage import read_json
 
 USABLE = 0.8  # share of a machine's memory that the index may fill
 ROW = {"kind": str, "n_items": int, "n_bits": int, "queries_per_second": (int, float), "bytes_per_item": (int, float), "recall": (int, float)}
@@ -89,10 +89,10 @@ def work_out_scale(rows, increment=None, *, n_items=10**9, n_classes=10_000, mac
 def read_measured(path: str | Path) -> dict:
     """A JSON object that a benchmark wrote, or a `DataError` of one line."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(Path(path))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; write it with dlchkit bench ... --json > {path}") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not readable JSON ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{path} is not what a benchmark writes: it must hold one JSON object")

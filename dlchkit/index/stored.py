@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, digest
+from dlchkit.storage import atomic_path, digest, read_json
 
 HEADER = "index.json"
 SCHEMA = 1
@@ -44,10 +44,10 @@ def read_header(folder: Path, **expected) -> dict:
     """The header of a saved index, or a `DataError`; ``expected`` are fields and the types they must have."""
     path = Path(folder) / HEADER
     try:
-        header = json.loads(path.read_text(encoding="utf-8"))
+        header = read_json(path)
     except FileNotFoundError:
         raise DataError(f"{folder} holds no index: there is no {HEADER} in it") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not readable JSON ({error}); save the index again") from None
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise DataError(f"{path} is not an index of schema {SCHEMA}; it was written by another program or version")

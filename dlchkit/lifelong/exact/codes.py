@@ -36,11 +36,11 @@ class LabelCodes:
 
     Notes
     -----
-    Classes begin from rows of a Hadamard matrix with a random sign per bit: codes of
-    single labels, which share nothing, are then orthogonal, for as many classes as there
-    are bits, and descent moves them apart by as much as ``margin`` asks and bits allow.
-    Rows used up are followed by their opposites, then by random signs. Several labels
-    begin from the sign of the sum of their classes.
+    Classes begin from rows of a Hadamard matrix with a random sign per bit. Where the
+    number of bits is a power of two, codes of single labels, which share nothing, are then
+    orthogonal for one class fewer than there are bits, and descent moves them apart by as
+    much as ``margin`` asks and bits allow. Rows used up are followed by their opposites,
+    then by random signs. Several labels begin from the sign of the sum of their classes.
 
     References
     ----------

@@ -11,7 +11,7 @@ from dlchkit.streams import retrieval_split
 
 RIDGES = tuple(10 ** (k / 2) for k in range(9))  # 1 to 10,000; a ridge of r weighs as much as r items
 SCALES = (0.5, 1.0, 2.0)
-HELD_OUT = 500  # groups of items at most: more would choose the same
+HELD_OUT = 500  # groups of items at most: what leaving them out costs grows with the cube of the items
 
 
 def held_out_rows(labels: np.ndarray, groups: np.ndarray | None, *, seed: int) -> np.ndarray:
@@ -92,9 +92,8 @@ def choose_ridge(sums: ModalitySums, phi: torch.Tensor, rows: torch.Tensor, labe
 
     Notes
     -----
-    The ridge is absolute, not a share of G: what is right for the first stage stays right
-    when items keep coming, for then data outweigh it. (On five data sets the ridge that
-    validation chose after the first stage was, in items, the one it chose after the last.)
+    The ridge is absolute, not a share of G: what is right for the first stage stays about
+    right when items keep coming, for then data outweigh it.
     """
     all_units, tried = phi.shape[1] - n_plain, {}
 
