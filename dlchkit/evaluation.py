@@ -7,6 +7,7 @@ import numpy as np
 from dlchkit.correlation import CorrelationModel
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
+from dlchkit.lifelong.kept import kept_bytes
 from dlchkit.lifelong.learner import Learner
 from dlchkit.metrics import mean_average_precision, mean_of_defined, ranked_average_precision
 from dlchkit.records import DIRECTIONS, MethodRecord
@@ -32,7 +33,7 @@ def evaluate(learner: Learner, stages: tuple[Stage, ...], *, k: int | None = Non
 
 
 def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None) -> MethodRecord:
-    """Let a learner observe a whole stream; fill R, training seconds and the proof on old codes.
+    """Let a learner observe a whole stream; fill R, training seconds, bytes kept and the proof on old codes.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[
     shape = (len(stream), len(stream))
     R = {kind: {direction: np.full(shape, np.nan) for direction in DIRECTIONS} for kind in databases}
     unseen, chance = ({direction: np.full(len(stream), np.nan) for direction in DIRECTIONS} for _ in range(2))
-    seconds, unchanged, digests, kept = [], [], [], []
+    seconds, bytes_kept, unchanged, digests, encoded = [], [], [], [], []
     for stage in stream:
         if stage.index > 0:
             for direction, score in evaluate_encoded(learner, stage.query, stage.database).items():
@@ -54,13 +55,14 @@ def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[
         start = time.perf_counter()
         learner.observe(stage)
         seconds.append(time.perf_counter() - start)
+        bytes_kept.append(kept_bytes(learner))
         unchanged.append(learner.bank.digests()[: len(digests)] == digests)
         digests = learner.bank.digests()
         seen = stream[: stage.index + 1]
         if "encoded" in databases:
-            kept.append(_encode(learner, stage.database))
+            encoded.append(_encode(learner, stage.database))
         for kind in databases:
-            rows = evaluate(learner, seen) if kind == "learned" else _evaluate_kept(learner, seen, kept if kind == "encoded" else None)
+            rows = evaluate(learner, seen) if kind == "learned" else _evaluate_kept(learner, seen, encoded if kind == "encoded" else None)
             for direction, row in rows.items():
                 R[kind][direction][stage.index, : len(seen)] = row
         if on_stage is not None:
@@ -74,6 +76,7 @@ def run_stream(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[
         other_R={kind: R[kind] for kind in others},
         unseen=unseen,
         chance=chance,
+        kept_bytes=bytes_kept,
     )
 
 
@@ -89,7 +92,8 @@ def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[st
     everything = stream[0].database.concatenate(*(stage.database for stage in stream[1:]))
     start = time.perf_counter()
     learner.observe(Stage(index=0, new_classes=last.seen_classes, seen_classes=last.seen_classes, database=everything, query=last.query))
-    seconds = [np.nan] * (len(stream) - 1) + [time.perf_counter() - start]
+    trained = time.perf_counter() - start
+    bytes_kept = kept_bytes(learner)
     R = {}
     for kind in databases:
         rows = evaluate(learner, stream) if kind == "learned" else _evaluate_kept(learner, stream, None)
@@ -97,7 +101,15 @@ def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[st
         for direction, row in rows.items():
             R[kind][direction][-1] = row
     first, *others = databases
-    return MethodRecord(R=R[first], seconds=seconds, old_codes_unchanged=[], database_codes=first, other_R={kind: R[kind] for kind in others})
+    skipped = [np.nan] * (len(stream) - 1)
+    return MethodRecord(
+        R=R[first],
+        seconds=[*skipped, trained],
+        old_codes_unchanged=[],
+        database_codes=first,
+        other_R={kind: R[kind] for kind in others},
+        kept_bytes=[*skipped, bytes_kept],
+    )
 
 
 def compare(

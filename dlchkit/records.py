@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+import sys
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -41,6 +42,9 @@ class MethodRecord:
     unseen : direction -> [stage]: mAP of a stage's queries in that stage's own database,
         both encoded just before the stage was learned; NaN for the first
     chance : direction -> [stage]: the same for a ranking drawn at random
+    kept_bytes : bytes that the method held after each stage to learn the next, codes of the
+        database excluded, see `dlchkit.lifelong.kept.kept_bytes`; NaN for skipped stages,
+        empty where nobody measured
     """
 
     R: dict
@@ -50,10 +54,11 @@ class MethodRecord:
     other_R: dict = field(default_factory=dict)
     unseen: dict = field(default_factory=dict)
     chance: dict = field(default_factory=dict)
+    kept_bytes: list = field(default_factory=list)
 
     def __post_init__(self):
         self.R, self.unseen, self.chance = (_arrays(by_direction) for by_direction in (self.R, self.unseen, self.chance))
-        self.seconds = np.array(self.seconds, dtype=float).tolist()  # null becomes NaN again
+        self.seconds, self.kept_bytes = (np.array(row, dtype=float).tolist() for row in (self.seconds, self.kept_bytes))  # null becomes NaN again
         self.other_R = {kind: _arrays(R) for kind, R in self.other_R.items()}
 
     @property
@@ -80,6 +85,8 @@ class RunRecord:
     findings : whatever else a notebook measured, JSON values only
     figures : list of {"file", "alt", "caption"}; files lie beside result.json
     environment : versions, device, threads
+    peak_memory_bytes : see `peak_memory`, of the process that saved the record, then; None
+        until it is saved, NaN where that is not known
     """
 
     notebook: str
@@ -91,6 +98,7 @@ class RunRecord:
     figures: list = field(default_factory=list)
     environment: dict = field(default_factory=lambda: environment())
     status: str = "complete"
+    peak_memory_bytes: float | None = None
 
     @classmethod
     def begin(cls, notebook: str, namespace: dict) -> "RunRecord":
@@ -117,8 +125,11 @@ class RunRecord:
     def save(self, folder: str | Path | None = None) -> Path:
         """Write result.json whole into ``folder`` (default: the run's own); NaN becomes null."""
         path = Path(folder or self.folder) / FILE_NAME
+        content = {"schema": SCHEMA, **asdict(self)}
+        if self.peak_memory_bytes is None:
+            content["peak_memory_bytes"] = peak_memory()
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(_plain({"schema": SCHEMA, **asdict(self)}), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
     @classmethod
@@ -135,6 +146,8 @@ class RunRecord:
             raise DataError(f"{path} is not a record of schema {SCHEMA}; it was written by another version of dlchkit")
         try:
             record = cls(**content)
+            if record.peak_memory_bytes is None:
+                record.peak_memory_bytes = math.nan  # whoever saves it again must not put a figure of its own here
             _check_kinds(record)
             record.methods = {name: MethodRecord(**method) for name, method in record.methods.items()}
             for name, method in record.methods.items():
@@ -152,6 +165,8 @@ def _check_kinds(record):
             raise TypeError(f"{wrong} is {getattr(record, wrong)!r}")
     if type(record.seed) is not int:
         raise TypeError(f"seed is {record.seed!r}")
+    if type(record.peak_memory_bytes) not in (int, float) or abs(record.peak_memory_bytes) >= 2**63:
+        raise TypeError(f"peak_memory_bytes is {record.peak_memory_bytes!r}")
     if not isinstance(record.figures, list) or not all(isinstance(figure, dict) for figure in record.figures):
         raise TypeError(f"figures is {record.figures!r}")
     for figure in record.figures:
@@ -168,6 +183,8 @@ def _check_shapes(name, method):
                 raise ValueError(f"{name} has {n} stages and R of shape {scores.shape} for {direction}")
     if not isinstance(method.old_codes_unchanged, list) or len(method.old_codes_unchanged) not in (0, n):  # none where no code is kept
         raise ValueError(f"{name} has {n} stages and old_codes_unchanged {method.old_codes_unchanged!r}")
+    if np.shape(method.kept_bytes) not in ((0,), (n,)):
+        raise ValueError(f"{name} has {n} stages and kept_bytes {method.kept_bytes!r}")
     for scores in (*method.unseen.values(), *method.chance.values()):
         if scores.shape != (n,):
             raise ValueError(f"{name} has {n} stages and a list of shape {scores.shape}")
@@ -188,6 +205,26 @@ def _torch_state() -> dict:
     import torch  # here, so that reading records does not wait for torch
 
     return {"device": "cuda" if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads()}
+
+
+def peak_memory() -> float:
+    """Bytes of main memory that this process has held at most since it began; NaN where the system does not say (Windows).
+
+    Notes
+    -----
+    VmHWM on Linux, where ru_maxrss would not do: it outlives the start of a new program, so
+    that whatever a large process starts is said to have been as large. ru_maxrss on macOS.
+    Memory of a GPU, and of processes that this one started, is not in it.
+    """
+    if sys.platform == "darwin":
+        import resource  # here, since Windows has none
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.nan
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), math.nan)
 
 
 def _plain(value):

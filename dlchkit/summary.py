@@ -23,12 +23,15 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
     name -> measure -> value. Measures per direction end in _image_to_text or
     _text_to_image; ``map_encoded_...`` and ``map_reencoded_...`` are those with database
     codes of another kind than the table's. A method that learned everything at once has
-    no forgetting, no transfer and no time reduction.
+    no forgetting, no transfer and no time reduction. ``kept_bytes`` is after the last stage,
+    absent where nobody measured it.
     """
     joint = methods.get("joint")
     summary = {}
     for name, method in methods.items():
         summary[name] = {"train_seconds": float(np.nansum(method.seconds))}
+        if method.kept_bytes:
+            summary[name]["kept_bytes"] = method.kept_bytes[-1]
         stepwise = len(method.seconds) > 1 and not method.learned_at_once
         for direction, R in method.R.items():
             measures = {"map": final_performance(R)} | {f"map_{kind}": final_performance(other[direction]) for kind, other in method.other_R.items()}

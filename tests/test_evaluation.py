@@ -71,10 +71,11 @@ def test_a_summary_has_every_measure_for_both_directions(trained):
         "forward_transfer",
         "forgetting_from_joint",
     }
-    expected = {f"{measure}_{direction}" for measure in per_direction for direction in DIRECTIONS} | {"train_seconds", "time_reduction"}
+    expected = {f"{measure}_{direction}" for measure in per_direction for direction in DIRECTIONS} | {"train_seconds", "time_reduction", "kept_bytes"}
     assert summary.keys() == trained.keys()
     for name, measures in summary.items():
         assert measures.keys() == expected
+        assert measures["kept_bytes"] == trained[name][1].kept_bytes[-1]
         R = trained[name][1].R["text_to_image"]
         assert measures["map_text_to_image"] == pytest.approx(R[-1].mean())
         assert measures["backward_transfer_text_to_image"] == pytest.approx(((R[2, 0] - R[0, 0]) + (R[2, 1] - R[1, 1])) / 2)
@@ -85,7 +86,7 @@ def test_without_joint_retraining_or_with_one_stage_the_summary_says_less(traine
     alone = summarise({"dlch": trained["dlch"][1]})["dlch"]
     assert not any("joint" in name or "time" in name for name in alone)
     one_stage = summarise({"joint": run_stream(small(JointRetraining, epochs=1), stream[:1])})["joint"]
-    assert one_stage.keys() == {"train_seconds", "map_image_to_text", "map_text_to_image"}
+    assert one_stage.keys() == {"train_seconds", "kept_bytes", "map_image_to_text", "map_text_to_image"}
 
 
 def test_databases_of_three_kinds_are_coded_when_they_say(stream):
@@ -127,11 +128,12 @@ def test_a_single_stage_method_fills_the_last_row_alone(stream, tmp_path):
         for matrix in R.values():
             assert np.isnan(matrix[:2]).all() and np.isfinite(matrix[2]).all()
     measures = summarise({"joint": record})["joint"]
-    assert measures.keys() == {"train_seconds"} | {f"map{kind}_{d}" for kind in ("", "_encoded", "_reencoded") for d in DIRECTIONS}
+    assert measures.keys() == {"train_seconds", "kept_bytes"} | {f"map{kind}_{d}" for kind in ("", "_encoded", "_reencoded") for d in DIRECTIONS}
     run = RunRecord("03_increments", {}, methods={"joint": record})
     run.save(tmp_path)
     again = RunRecord.load(tmp_path).methods["joint"]
     assert np.array_equal(again.seconds, record.seconds, equal_nan=True)
+    assert np.array_equal(again.kept_bytes, record.kept_bytes, equal_nan=True) and np.isnan(again.kept_bytes).tolist() == [True, True, False]
     assert np.array_equal(again.other_R["encoded"]["text_to_image"], record.other_R["encoded"]["text_to_image"], equal_nan=True)
 
 

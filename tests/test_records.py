@@ -1,13 +1,18 @@
 """Run records: written whole, read back the same, and anything else said in one line."""
 
 import json
+import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from dlchkit.records import FILE_NAME, SCHEMA, MethodRecord, RunRecord
+from dlchkit.records import FILE_NAME, SCHEMA, MethodRecord, RunRecord, peak_memory
+from dlchkit.summary import summarise
 
 nan = float("nan")
+told = pytest.mark.skipif(math.isnan(peak_memory()), reason="this system does not say how much memory a process took")
 
 
 @pytest.fixture
@@ -17,7 +22,7 @@ def record():
         notebook="03_increments",
         parameters={"n_bits": 16, "methods": "dlch"},
         seed=3,
-        methods={"dlch": MethodRecord(R=R, seconds=[1.5, 0.5], old_codes_unchanged=[True, True])},
+        methods={"dlch": MethodRecord(R=R, seconds=[1.5, 0.5], old_codes_unchanged=[True, True], kept_bytes=[800, nan])},
         metrics={"dlch": {"map_image_to_text": 0.625}},
         findings={"sizes": [3, 2], "shift": 0.5},
         figures=[{"file": "R.svg", "alt": "a grid", "caption": "R"}],
@@ -34,6 +39,7 @@ def test_a_record_comes_back_as_it_went(record, tmp_path):
     assert (theirs.seconds, theirs.old_codes_unchanged, theirs.database_codes) == (ours.seconds, ours.old_codes_unchanged, "learned")
     for direction, R in ours.R.items():
         np.testing.assert_array_equal(theirs.R[direction], R)  # NaN where NaN was
+    np.testing.assert_array_equal(theirs.kept_bytes, ours.kept_bytes)
 
 
 def test_the_file_is_plain_json_with_null_above_the_diagonal(record, tmp_path):
@@ -85,11 +91,62 @@ def test_another_schema_is_refused(schema, record, tmp_path, refused):
         RunRecord.load(tmp_path)
 
 
-@pytest.mark.parametrize("changes", [{"colour": "red"}, {"methods": {"dlch": {"R": {}}}}, {"methods": {"dlch": 5}}, {"methods": [1]}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"colour": "red"},
+        {"methods": {"dlch": {"R": {}}}},
+        {"methods": {"dlch": 5}},
+        {"methods": [1]},
+        {"peak_memory_bytes": "5"},
+        {"peak_memory_bytes": 10**400},
+    ],
+)
 def test_unknown_and_missing_fields_are_refused(changes, record, tmp_path, refused):
     rewritten(record, tmp_path, **changes)
     with refused(FILE_NAME, "lacks or adds a field"):
         RunRecord.load(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [[1], [1, 2, 3], [[1, 2]], 5, None, ["many", "more"]])
+def test_bytes_that_do_not_fit_the_stages_are_refused(kept, record, tmp_path, refused):
+    (method,) = json.loads(record.save(tmp_path).read_text())["methods"].values()
+    rewritten(record, tmp_path, methods={"dlch": method | {"kept_bytes": kept}})
+    with refused(FILE_NAME, "lacks or adds a field"):
+        RunRecord.load(tmp_path)
+
+
+def test_a_record_from_before_memory_was_measured_is_read_and_stays_as_it_is(record, tmp_path):
+    path = record.save(tmp_path)
+    content = json.loads(path.read_text())
+    del content["peak_memory_bytes"], content["methods"]["dlch"]["kept_bytes"]
+    path.write_text(json.dumps(content))
+    old = RunRecord.load(tmp_path)
+    assert old.methods["dlch"].kept_bytes == [] and math.isnan(old.peak_memory_bytes)
+    assert "kept_bytes" not in summarise(old.methods)["dlch"]
+    old.save(tmp_path)
+    assert json.loads(path.read_text())["peak_memory_bytes"] is None
+
+
+@told
+def test_a_record_says_how_much_memory_its_process_took_when_it_was_saved(record, tmp_path):
+    record.save(tmp_path)
+    held = np.ones(peak_memory() // 8)
+    record.save(tmp_path)
+    back = RunRecord.load(tmp_path)
+    assert record.peak_memory_bytes is None and held.nbytes < back.peak_memory_bytes <= peak_memory()
+    back.save(tmp_path / "again")
+    assert RunRecord.load(tmp_path / "again").peak_memory_bytes == back.peak_memory_bytes
+
+
+@told
+def test_peak_memory_stays_when_memory_is_given_back_and_begins_anew_in_a_new_program():
+    here = np.ones(30_000_000)  # 240 MB that a new program does not inherit
+    program = (
+        "import numpy as np; from dlchkit.records import peak_memory; a = peak_memory(); x = np.ones(10_000_000); del x; print(a, peak_memory())"
+    )
+    before, after = map(int, subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    assert 0 < before < here.nbytes < peak_memory() and before + 70e6 < after < before + 90e6
 
 
 def test_a_list_is_no_record(tmp_path, refused):

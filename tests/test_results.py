@@ -16,7 +16,8 @@ from dlchkit.cli import main
 from dlchkit.metrics import Interval
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.results import cells, read_results, write_rows
-from dlchkit.sweep import load_plan, plan_sweeps, save_plan
+from dlchkit.sweep import load_plan, save_plan
+from dlchkit.sweep_file import plan_sweeps
 
 PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
 BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), ("joint", "dlch", "lsh")
@@ -302,11 +303,12 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path):
     for row in rows:
         expected = records[int(row["n_bits"]), int(row["seed"])]
         assert (row["sweep"], row["split_digest"]) == ("fashion", expected.findings["split_digest"])
+        assert float(row["peak_memory_bytes"]) > 0
         measures = expected.metrics[row["method"]]
         for measure, value in row.items():
             if measure in measures and math.isfinite(measures[measure]):
                 assert float(value) == measures[measure]
-            elif measure not in ("sweep", "notebook", "n_bits", "seed", "split_digest", "method"):
+            elif measure not in ("sweep", "notebook", "n_bits", "seed", "split_digest", "peak_memory_bytes", "method"):
                 assert value in ("", None)
 
 

@@ -9,6 +9,7 @@ from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
 from dlchkit.lifelong.joint import JointRetraining
+from dlchkit.lifelong.kept import kept_bytes
 from dlchkit.lifelong.learner import Learner
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
@@ -34,6 +35,7 @@ __all__ = [
     "RandomHyperplanes",
     "ReleasedDemo",
     "StrictDLCH",
+    "kept_bytes",
     "load_exact",
     "make_learners",
     "save_exact",

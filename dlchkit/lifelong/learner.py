@@ -147,9 +147,9 @@ class TowerLearner:
         for epoch in range(epochs):
             self.towers.train()
             for batch in rows[torch.randperm(len(rows)).to(self.device)].split(self.batch_size):
-                optimizer.zero_grad()
                 yield epoch, batch
                 optimizer.step()
+                optimizer.zero_grad()  # here, so that no gradient outlives the stage: they are as large as the weights
                 schedule.step()
             self.towers.eval()
             if score is not None and not best.goes_on(epoch, score()):

@@ -261,6 +261,6 @@ def _signs(x):
 
 
 def _step(optimizer, loss):
-    optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+    optimizer.zero_grad()

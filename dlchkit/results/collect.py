@@ -15,11 +15,11 @@ from dlchkit.sweep import PLAN, Run, load_plan
 
 @dataclass(frozen=True)
 class SweepResults:
-    """What the runs of one sweep found; only complete runs have a record.
+    """What the runs of one notebook of a sweep found; only complete runs have a record.
 
     Attributes
     ----------
-    name, title, file, notebook : of the sweep
+    name, title, file, notebook : of the sweep; where it has several notebooks, name and title say which
     fixed : parameters that all runs share
     grid : parameter -> its values
     runs : every run that was planned
@@ -94,18 +94,22 @@ def read_results(folders: list[Path]) -> list[SweepResults]:
         if not homes:
             raise DataError(f"{folder} holds no sweep: there is no {PLAN} in it or one folder below; name the folder given to 'dlchkit sweep -o'")
         for home in homes:
-            results = _read_sweep(home)
-            if results.name in found:
-                raise DataError(f"two sweeps are named {results.name!r}, the second in {home}; name one of the folders")
-            found[results.name] = results
+            for results in _read_sweep(home):
+                if results.name in found:
+                    raise DataError(f"two sweeps are named {results.name!r}, the second in {home}; name one of the folders")
+                found[results.name] = results
     return list(found.values())
 
 
 def _read_sweep(home):
+    """The results of each of the sweep's notebooks."""
     plan, runs = load_plan(home.resolve())
-    planned = SweepResults(**plan, runs=runs, records={})
-    done = ((run, run.record()) for run in runs)
-    return replace(planned, records={planned.key_of(run): record for run, record in done if record is not None})
+    notebooks = plan.pop("notebooks")
+    for notebook in notebooks:
+        own = plan if len(notebooks) == 1 else plan | {"name": f"{plan['name']}/{notebook}", "title": f"{plan['title']}, {notebook}"}
+        planned = SweepResults(**own, notebook=notebook, runs=[run for run in runs if run.notebook.stem == notebook], records={})
+        done = ((run, run.record()) for run in planned.runs)
+        yield replace(planned, records={planned.key_of(run): record for run, record in done if record is not None})
 
 
 def _in_words(point, fixed):
@@ -129,7 +133,8 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
                 rows.append(
                     {"sweep": results.name, "notebook": results.notebook}
                     | {name: run.parameters.get(name) for name in varied}
-                    | {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest"), "method": method}
+                    | {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest")}
+                    | {"peak_memory_bytes": record.peak_memory_bytes if is_number(record.peak_memory_bytes) else None, "method": method}
                     | {measure: values.get(measure) for measure in measures}
                 )
     return rows

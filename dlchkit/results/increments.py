@@ -20,10 +20,14 @@ KINDS = ("learned", "encoded", "reencoded")
 
 
 def cost_table(results: SweepResults, setting: str) -> str:
-    """Training seconds, of all stages and of those after the first, time reduction, and whether old codes stayed."""
-    usual, costs = usual_seeds(results), {name: cost_of(results, name, setting) for name in results.methods}
-    rows = [[name, *(spread(over_seeds(values), usual, 1) for values in cost[:3]), cost.kept] for name, cost in costs.items() if cost is not None]
-    return table(["method", "training, s", "of it the increments, s", "time reduction, %", "old codes unchanged"], rows)
+    """Training seconds, of all stages and of those after the first, time reduction, memory if recorded, and whether old codes stayed."""
+    costs = {name: cost for name in results.methods if (cost := cost_of(results, name, setting)) is not None}
+    columns = {head: [cost[i] for cost in costs.values()] for i, head in enumerate(("training, s", "of it the increments, s", "time reduction, %"))}
+    kept = [[value / 2**20 for value in results.values(name, "kept_bytes", setting).values()] for name in costs]
+    columns |= {"kept, MiB": kept} if methods_with(results, "kept_bytes") else {}
+    said = [[spread(over_seeds(values), usual_seeds(results), 1) for values in column] for column in columns.values()]
+    rows = [[name, *cells, cost.kept] for (name, cost), *cells in zip(costs.items(), *said)]
+    return table(["method", *columns, "old codes unchanged"], rows)
 
 
 class Cost(NamedTuple):

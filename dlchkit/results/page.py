@@ -8,7 +8,7 @@ import jinja2
 from dlchkit.results import increments, scores
 from dlchkit.results.cells import NOTHING, table
 from dlchkit.results.collect import SweepResults
-from dlchkit.results.provenance import data_in_words, differing, digests_of_splits, environments, open_runs, without_place
+from dlchkit.results.provenance import data_in_words, differing, digests_of_splits, environments, open_runs, peak_memory_in_words, without_place
 from dlchkit.storage import atomic_path
 
 
@@ -48,6 +48,7 @@ def _increments_section(results: SweepResults) -> str:
         at=at,
         differences=scores.difference_tables(results, "joint") if "joint" in results.methods else {},
         cost=increments.cost_table(results, at),
+        kept=scores.methods_with(results, "kept_bytes"),
         forgetting=increments.forgetting_tables(results, at),
         database_codes=increments.database_code_tables(results, at),
         R=increments.R_tables(results, at),
@@ -91,6 +92,7 @@ def _head(results: SweepResults) -> str:
         fixed=", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         seeds=sorted({run.parameters["seed"] for run in results.runs}),
         usual=scores.usual_seeds(results),
+        peak_memory=peak_memory_in_words(results),
         kinds=increments.kinds_of_database_codes(results),
         maps=scores.map_tables(results),
         open_runs=open_runs(results),

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from dlchkit.results.collect import SweepResults
+from dlchkit.results.collect import SweepResults, is_number
 
 
 def data_in_words(results: SweepResults) -> str:
@@ -16,6 +16,15 @@ def data_in_words(results: SweepResults) -> str:
         if texts:
             parts.append(" or ".join(texts))
     return ", ".join(parts)
+
+
+def peak_memory_in_words(results: SweepResults) -> str:
+    """The most memory that a run's process took, of the runs that recorded it; "" where none did."""
+    peaks = [record.peak_memory_bytes / 2**20 for record in results.records.values() if is_number(record.peak_memory_bytes)]
+    if not peaks:
+        return ""
+    low, high = f"{min(peaks):,.0f}", f"{max(peaks):,.0f}"
+    return f"{low} MiB" if low == high else f"{low} to {high} MiB"
 
 
 def without_place(value):
