@@ -31,6 +31,41 @@ class Ended(NamedTuple):
     seconds: float
 
 
+class Waiting:
+    """Runs that have not started yet, in order. Each becomes ready when the runs it rests on are done."""
+
+    def __init__(self, runs: list[Run]):
+        self.runs = deque(runs)
+        self._open = {run.digest for run in runs}
+
+    def __bool__(self) -> bool:
+        return bool(self.runs)
+
+    def ready(self) -> Run | None:
+        """Take the first run that can start now; None if there is none."""
+        run = next((run for run in self.runs if self._open.isdisjoint(run.rests_on)), None)
+        if run is not None:
+            self.runs.remove(run)
+        return run
+
+    def ended(self, run: Run, outcome: str | None) -> Iterator[Ended]:
+        """Note a run's end; those that rest on one that failed end with it, without a start."""
+        self._open.discard(run.digest)
+        if outcome:
+            for other in [other for other in self.runs if run.digest in other.rests_on]:
+                self.runs.remove(other)
+                self._open.discard(other.digest)
+                yield Ended(other, _not_started(run), 0.0)
+
+
+def _first_failed(failed, run):
+    return next((other for other in failed if other.digest in run.rests_on), None)
+
+
+def _not_started(failed):
+    return f"not started, because {failed.name} failed"
+
+
 def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: LogLines, retry_failed: bool = False) -> list[tuple[Run, str]]:
     """Run what is not done yet and return the runs that failed, now or before, each with its error.
 
@@ -49,13 +84,16 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
         state = run.state()
         runs["open" if state == "failed" and retry_failed else state].append(run)
     done, before, to_do = runs.values()
+    known = [(run, in_words(run.failure())) for run in before]
+    known += [(run, _not_started(first)) for run in to_do if (first := _first_failed(before, run))]
+    to_do = [run for run in to_do if not _first_failed(before, run)]
     with backend as run_all:
         for sweep in sweeps:
             save_plan(sweep, folder)
         said = f", {len(before)} failed before (--retry-failed tries them again)" if before else ""
         total = sum(map(len, runs.values()))
         display.say(f"{total} run{'s' * (total != 1)}: {len(done)} done before{said}, {len(to_do)} to do")
-        return [(run, in_words(run.failure())) for run in before] + _follow(run_all(to_do), len(to_do), display)
+        return known + _follow(run_all(to_do), len(to_do), display)
 
 
 def _follow(events, n_runs, display):
@@ -91,19 +129,21 @@ def local_backend(workers: int = 1):
 
 
 def _run_here(runs, *, workers) -> Iterator[Started | Ended | None]:
-    waiting, working, free = deque(runs), {}, deque(range(1, workers + 1))
+    waiting, working, free = Waiting(runs), {}, deque(range(1, workers + 1))
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads_per_worker(workers)))}
     try:
         while waiting or working:
-            while waiting and free:
-                number, run = free.popleft(), waiting.popleft()
+            while free and (run := waiting.ready()) is not None:
+                number = free.popleft()
                 working[number] = start(run, environment)
                 yield Started(run, f"worker {number}")
             ended = [number for number, worker in working.items() if worker.process.poll() is not None]
             for number in ended:
                 worker = working.pop(number)
                 free.appendleft(number)
-                yield Ended(worker.run, outcome(worker), time.monotonic() - worker.started)
+                said = outcome(worker)
+                yield Ended(worker.run, said, time.monotonic() - worker.started)
+                yield from waiting.ended(worker.run, said)
             if not ended:
                 yield None
                 time.sleep(LOOK_EVERY)

@@ -33,7 +33,7 @@ def _refuse(reason, code: int) -> int:
 
 def tour(options) -> int:
     """All notebooks in order, each reading the records of those before; ends with the report."""
-    from dlchkit.tour import plan_tour, run_tour
+    from dlchkit.tour import plan_tour
 
     plan = plan_tour(
         options.data,
@@ -49,8 +49,9 @@ def tour(options) -> int:
     for line in plan.left_out:
         print(f"left out: {line}")
     started = time.monotonic()
-    report = run_tour(plan, say=print, progress=sys.stderr.isatty())
-    print(f"The tour took {time.monotonic() - started:.0f} s. Open the report in a browser:\n{report}")
+    if _run((plan.sweep,), Path(options.out), _here(1), retry_failed=True):
+        return 1
+    print(f"The tour took {time.monotonic() - started:.0f} s. Open the report in a browser:\n{plan.report}")
     return 0
 
 
@@ -65,12 +66,12 @@ def run(options) -> int:
 
 
 def notebooks(options) -> int:
-    """Copy notebooks and dataset cards out of the package; files that are there stay."""
+    """Copy the notebooks, the tour's sweep file and the dataset cards out of the package; files that are there stay."""
     from dlchkit.batch import resource_folder
     from dlchkit.errors import DataError
 
     folder = Path(options.folder)
-    files = [*sorted(resource_folder("notebooks").glob("*.ipynb")), *sorted(resource_folder("datasets").glob("*.md"))]
+    files = [*sorted(resource_folder("notebooks").glob("*.ipynb")), resource_folder("notebooks") / "tour.yaml", *sorted(resource_folder("datasets").glob("*.md"))]
     targets = {file: folder / ("datasets" if file.suffix == ".md" else "") / file.name for file in files}
     there = next((target for target in targets.values() if target.exists()), None)
     if there:
@@ -92,12 +93,9 @@ def report(options) -> int:
 
 def sweep(options) -> int:
     """One notebook under many parameters and seeds; goes on where it was stopped."""
-    from functools import partial
-
-    from dlchkit.backends import local_backend, run_sweeps
     from dlchkit.errors import DataError
-    from dlchkit.progress import LiveLines, LogLines
-    from dlchkit.sweep import in_order, plan_sweeps
+    from dlchkit.sweep import in_order
+    from dlchkit.sweep_file import plan_sweeps
 
     folder = Path(options.out)
     if (options.backend == "dask") != (options.scheduler is not None):
@@ -114,9 +112,25 @@ def sweep(options) -> int:
 
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
-        backend = local_backend(1 if options.workers is None else options.workers)
+        backend = _here(1 if options.workers is None else options.workers)
+    return _run(sweeps, folder, backend, retry_failed=options.retry_failed)
+
+
+def _here(workers: int):
+    from dlchkit.backends import local_backend
+
+    return local_backend(workers)
+
+
+def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> int:
+    """Run what is not done yet, shown on a terminal or line by line; 1 if a run failed."""
+    from functools import partial
+
+    from dlchkit.backends import run_sweeps
+    from dlchkit.progress import LiveLines, LogLines
+
     display = LiveLines() if sys.stdout.isatty() else LogLines(partial(print, flush=True))
-    failed = run_sweeps(sweeps, folder, backend=backend, display=display, retry_failed=options.retry_failed)
+    failed = run_sweeps(sweeps, folder, backend=backend, display=display, retry_failed=retry_failed)
     for run, error in failed:
         print(f"failed: {run.name}: {error}")
     return 1 if failed else 0

@@ -2,19 +2,19 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import platform
 import queue
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dlchkit.backends import Ended, Started
+from dlchkit.backends import Ended, Started, Waiting
 from dlchkit.errors import DataError
 from dlchkit.sweep import Run
 from dlchkit.workers import GRACE, LOOK_EVERY, THREAD_VARIABLES, note_failure, outcome, start, stop, threads_per_worker
@@ -137,14 +137,14 @@ def _leave_token(folder: str, token: str) -> str:
 
 
 def _run_there(runs, *, client, address, workers) -> Iterator[Started | Ended | None]:
-    sweep, waiting, futures, began = uuid.uuid4().hex, deque(enumerate(runs)), {}, {}
+    sweep, waiting, numbers, futures, began = uuid.uuid4().hex, Waiting(runs), itertools.count(), {}, {}
     heard = queue.SimpleQueue()
     client.subscribe_topic(sweep, lambda event: heard.put(event[1]))
     try:
         while waiting or futures:
-            while waiting and (workers is None or len(futures) < workers):
-                number, run = waiting.popleft()
-                future = client.submit(_run_on_worker, run, sweep, number, key=f"{run.folder.name}-{sweep}", pure=False, priority=-number)
+            while (workers is None or len(futures) < workers) and (run := waiting.ready()) is not None:
+                number = next(numbers)
+                future = client.submit(_run_on_worker, run, sweep, number, key=f"{run.name}-{sweep}", pure=False, priority=-number)
                 futures[number] = (run, future)
             while not heard.empty():
                 said = heard.get()
@@ -154,7 +154,9 @@ def _run_there(runs, *, client, address, workers) -> Iterator[Started | Ended | 
             ended = [number for number, (_, future) in futures.items() if future.done()]
             for number in ended:
                 run, future = futures.pop(number)
-                yield Ended(run, _outcome(run, future, address), time.monotonic() - began.get(number, time.monotonic()))
+                said = _outcome(run, future, address)
+                yield Ended(run, said, time.monotonic() - began.get(number, time.monotonic()))
+                yield from waiting.ended(run, said)
             if not ended:
                 yield None
                 time.sleep(LOOK_EVERY)

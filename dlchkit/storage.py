@@ -1,13 +1,18 @@
 """Where files live and how they are written: whole or not at all."""
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
+
+_DAY = 86_400  # seconds; whoever still writes writes for less
 
 
 def data_home() -> Path:
@@ -25,10 +30,11 @@ def atomic_path(path: Path):
     """Yield a temporary path beside ``path`` that takes its name only if the block ends well.
 
     A reader, a full disk or a kill at any moment sees the old file, the new one or none,
-    never a part.
+    never a part. What a kill has left of an earlier writing of this file goes after a day.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_away(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -38,6 +44,13 @@ def atomic_path(path: Path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _clear_away(path):
+    for left in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+        with contextlib.suppress(OSError):  # another process may clear it away as well
+            if time.time() - left.stat().st_mtime > _DAY:
+                left.unlink()
 
 
 @contextmanager

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dlchkit.batch import run_digest, run_notebook
+from dlchkit.batch import run_notebook
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.storage import atomic_path, one_at_a_time
-from dlchkit.sweep import DONE, FAILED, Run
+from dlchkit.sweep import DONE, FAILED, Run, digest_of, own_parameters
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOOK_EVERY = 0.05  # seconds between looks at a worker
@@ -42,13 +42,7 @@ def threads_per_worker(workers: int) -> int:
 
 def start(run: Run, environment: dict) -> Worker:
     """A new process for one run. It works as long as its standard input stays open, so it cannot outlive who started it."""
-    task = {
-        "notebook": str(run.notebook),
-        "folder": str(run.folder),
-        "parameters": run.parameters,
-        "digest": run.digest,
-        "cell_timeout": run.cell_timeout,
-    }
+    task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
     errors = tempfile.TemporaryFile()
     process = subprocess.Popen(
         [sys.executable, "-m", "dlchkit.workers"],
@@ -137,9 +131,10 @@ def work(run: Run) -> int:
 
 
 def _run(run):
-    if run_digest(run.notebook, run.parameters) != run.digest:
+    if digest_of(run.notebook, run.parameters, run.rests_on) != run.digest:
         raise NotebookFailed(f"{run.notebook.name} is not the notebook the sweep was planned with; start the sweep again")
-    record = run_notebook(run.notebook, run.folder, run.parameters, cell_timeout=run.cell_timeout)
+    parameters = own_parameters(run.notebook, run.parameters) | ({"runs": str(run.earlier.resolve())} if run.earlier else {})
+    record = run_notebook(run.notebook, run.folder, parameters, cell_timeout=run.cell_timeout)
     if record.status != "complete":
         raise NotebookFailed(f"its record says {record.status!r}, not 'complete'")
     with atomic_path(run.folder / DONE) as temporary:
@@ -165,9 +160,9 @@ def _main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs, and inherited from there
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
-    folder = Path(task["folder"])
+    task |= {field: Path(task[field]) for field in ("notebook", "folder", "earlier") if task[field] is not None}
     try:
-        return work(Run(folder.parent.name, Path(task["notebook"]), task["parameters"], folder, task["digest"], task["cell_timeout"]))
+        return work(Run(**task | {"rests_on": tuple(task["rests_on"])}))
     except KeyboardInterrupt:
         return 130
 

@@ -37,7 +37,8 @@ from dlchkit.encoders.pretrain import small_encoder
 from dlchkit.loaders import apart
 from dlchkit.records import FILE_NAME, MethodRecord, RunRecord
 from dlchkit.streams import class_incremental_stream, load_stream, save_stream
-from dlchkit.sweep import FAILED, PLAN, load_plan, plan_sweeps, save_plan
+from dlchkit.sweep import FAILED, PLAN, load_plan, save_plan
+from dlchkit.sweep_file import plan_sweeps
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,8 @@ from dlchkit.loaders import apart, coco
 from dlchkit.loaders.mat import mat_keys
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.streams import class_incremental_stream, load_stream, save_stream
-from dlchkit.sweep import PLAN, load_plan, plan_sweeps
+from dlchkit.sweep import PLAN, load_plan
+from dlchkit.sweep_file import plan_sweeps
 
 
 @pytest.fixture
@@ -266,10 +267,12 @@ def test_a_mat_file_that_crashes_its_reader_does_not_take_the_caller_along(tmp_p
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", "..", "", "a\\b", "C:x", "a\nb"])
 def test_a_plan_whose_runs_lie_outside_it_is_refused(tmp_path, refused, name):
-    plan = {"title": "t", "file": "f", "notebook": "n", "fixed": {}, "grid": {}, "runs": [{"folder": name, "digest": "d", "parameters": {}}]}
-    for content in (plan, plan | {"notebook": name, "runs": []}):
+    run = {"notebook": "n", "folder": name, "digest": "d", "parameters": {}}
+    plan = {"title": "t", "file": "f", "notebooks": ["n"], "fixed": {}, "grid": {}, "runs": [run]}
+    two = plan | {"notebooks": ["n", "m"], "runs": [run | {"folder": f"{name}/n/."}]}
+    for content in (plan, two, plan | {"notebooks": [name], "runs": [run | {"notebook": name, "folder": "x"}]}):
         (tmp_path / PLAN).write_text(json.dumps(content))
-        with refused("is no readable plan of a sweep", "no name of a file in it"):
+        with refused("is no readable plan of a sweep (ValueError: "):
             load_plan(tmp_path)
 
 

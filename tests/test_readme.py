@@ -38,7 +38,7 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills"))):
+    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills", "sweep"))):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out

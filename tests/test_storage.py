@@ -1,5 +1,8 @@
 """Files are written whole or not at all; digests tell parts apart."""
 
+import os
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,3 +63,15 @@ def test_digests_are_equal_only_for_equal_parts(one, other):
 def test_a_digest_knows_where_a_part_ends():
     assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("abc", ""), digest("", "abc")}) == 5
     assert len(digest()) == 64
+
+
+def test_what_a_kill_left_goes_after_a_day_and_nothing_else(tmp_path):
+    path, now = tmp_path / "re[sult.json", time.time()
+    left = {name: tmp_path / name for name in (".re[sult-abcd_123.json", ".re[sult-young123.json", ".other-abcd_123.json", "re[sult-abcd_123.json")}
+    for name, file in left.items():
+        file.touch()
+        if "young" not in name:
+            os.utime(file, (now - 90_000, now - 90_000))
+    with atomic_path(path):
+        pass
+    assert names_in(tmp_path) == sorted(["re[sult.json", *left.keys() - {".re[sult-abcd_123.json"}])

@@ -16,7 +16,8 @@ from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
 from dlchkit.cli import main
 from dlchkit.progress import LiveLines, in_time
 from dlchkit.records import RunRecord
-from dlchkit.sweep import in_order, load_plan, plan_sweeps
+from dlchkit.sweep import in_order, load_plan
+from dlchkit.sweep_file import plan_sweeps
 from dlchkit.workers import THREAD_VARIABLES, threads_per_worker, work
 
 # --- what is planned ---
@@ -41,7 +42,7 @@ def test_values_are_brought_to_the_notebooks_types(tmp_path):
 
 def test_the_kits_notebooks_are_known_by_name(tmp_path):
     (sweep,) = plan_sweeps([write_sweep(tmp_path, notebook="03_increments")], tmp_path)
-    assert sweep.notebook.name == "03_increments.ipynb"
+    assert sweep.notebooks[0].name == "03_increments.ipynb"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_the_kits_notebooks_are_known_by_name(tmp_path):
         ({"parameters": {"seed": 1}}, "names the parameter 'seed'; the sweep sets it"),
         ({"grid": {"out": ["x"]}}, "names the parameter 'out'; the sweep sets it"),
         ({"grid": {"n_bits": [16, "16"]}}, "twice"),
-        ({"seeds": [0, 1, 0]}, "names the run n_bits=16_seed=0-"),
+        ({"seeds": [0, 1, 0]}, "names the run wrong/n_bits=16_seed=0-"),
         ({"cell_timeout": 0}, "cell_timeout is 0; it must be a whole number of seconds"),
         ({"cell_timeout": "long"}, "cell_timeout is 'long'; it must be a whole number of seconds"),
         ({"grid": {"n_bits": list(range(200)), "name": list(range(60))}}, "asks for 12,000 runs; a sweep has 10,000 at most"),

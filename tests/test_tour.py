@@ -8,25 +8,40 @@ from dlchkit.catalog import load
 from dlchkit.cli import main
 from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
+from dlchkit.results.collect import read_results
+from dlchkit.sweep import load_plan
 
 SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32, "bit_lengths": [8, 64]}
 OPTIONS = [word for name, value in SMALLEST.items() for word in ("-p", name, str(value))]
 
 
+def runs_in(folder):
+    """Where the one tour in ``folder`` put a folder for each notebook."""
+    (point,) = (folder / "tour").glob("seed=0-*")
+    return point
+
+
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tour")
+    folder = tmp_path_factory.mktemp("out")
     assert main(["tour", "-o", str(folder), *OPTIONS]) == 0
     return folder
 
 
 def test_every_notebook_leaves_a_complete_record(tour):
-    records = [RunRecord.load(folder) for folder in sorted(tour.iterdir())]
-    assert len(records) == 6 and all(record.status == "complete" for record in records)
+    _, runs = load_plan(tour / "tour")
+    assert len(runs) == 6 and all(run.state() == "done" and run.record().status == "complete" for run in runs)
+
+
+def test_the_tour_is_a_sweep(tour, capsys):
+    assert main(["report", str(tour)]) == 0
+    page = (tour / "report.html").read_text()
+    assert "The tour, 03_increments" in page
+    assert {results.name for results in read_results([tour])} == {f"tour/{run.folder.name}" for run in load_plan(tour / "tour")[1]}
 
 
 def test_the_record_of_the_increments_is_what_others_build_on(tour):
-    record = RunRecord.load(tour / "03_increments")
+    record = RunRecord.load(runs_in(tour) / "03_increments")
     assert list(record.methods) == ["joint", "finetune", "dlch"]
     for name, method in record.methods.items():
         assert len(method.seconds) == 3 and all(R.shape == (3, 3) for R in method.R.values())
@@ -35,17 +50,24 @@ def test_the_record_of_the_increments_is_what_others_build_on(tour):
 
 
 def test_the_report_is_one_page(tour):
-    page = (tour / "05_report" / "report.html").read_text()
+    page = (runs_in(tour) / "05_report" / "report.html").read_text()
     assert "03_increments" in page and "<script src" not in page and len(page) < 2_000_000
 
 
 def test_a_stopped_tour_goes_on_where_it_was(tour, capsys):
-    (tour / "05_report" / "result.json").unlink()
-    kept = (tour / "03_increments" / "result.json").stat().st_mtime_ns
+    (runs_in(tour) / "05_report" / "result.json").unlink()
+    kept = (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns
     assert main(["tour", "-o", str(tour), *OPTIONS]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("done before") == 5 and "report.html" in shown
-    assert (tour / "03_increments" / "result.json").stat().st_mtime_ns == kept
+    assert "6 runs: 5 done before, 1 to do" in shown and shown.splitlines()[-1] == str((runs_in(tour) / "05_report" / "report.html").resolve())
+    assert (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns == kept
+
+
+def test_a_notebook_that_fails_stops_only_those_that_read_it(tour, capsys, monkeypatch):
+    monkeypatch.setenv("DLCHKIT_DATA", "/dev/null/none")  # no notebook can keep anything there
+    assert main(["tour", "-o", str(tour), *OPTIONS, "-p", "seed", "1"]) == 1
+    shown = capsys.readouterr().out
+    assert "05_report: not started, because tour/seed=1-" in shown and "Open the report" not in shown
 
 
 def test_a_persons_own_pictures_and_texts_take_the_same_way(tmp_path, capsys):
@@ -74,4 +96,4 @@ def test_a_persons_own_pictures_and_texts_take_the_same_way(tmp_path, capsys):
     assert main(options) == 2
     assert main([*options, "--skip-bad-rows"]) == 0
     assert "left out:" in capsys.readouterr().out
-    assert RunRecord.load(tmp_path / "out" / "03_increments").findings["n_pairs"] == 119
+    assert RunRecord.load(runs_in(tmp_path / "out") / "03_increments").findings["n_pairs"] == 119

@@ -35,6 +35,11 @@ def add_benchmarks(kinds) -> None:
     one.add_argument("--times", type=int, default=200, metavar="N", help="kills (default: 200; with all: sweep a tenth, tour a hundredth)")
     one.add_argument("--what", default="all", help="cache, saving, sweep, tour or all (default: all)")
 
+    one = _kind(kinds, "sweep", _sweep, "A sweep that is killed half-way and holds a run that fails, beside one core's undisturbed time.")
+    one.add_argument("--seeds", type=int, default=10, metavar="N", help="seeds, four runs of 03_increments each (default: 10)")
+    one.add_argument("-j", dest="workers", type=int, default=2, metavar="N", help="runs at a time, a core each (default: 2)")
+    one.add_argument("-o", dest="out", metavar="DIR", help="keep the sweep and its report there")
+
     one = _kind(kinds, "scale", _scale, "Work out memory, time and machines for very many items from measured slopes.")
     one.add_argument("search", metavar="SEARCH.json", help="written by: dlchkit bench search --json")
     one.add_argument("--increment", metavar="INCREMENT.json", help="written by: dlchkit bench increment --json")
@@ -101,6 +106,14 @@ def _kills(options) -> int:
     found = bench_kills(times=options.times, what=options.what)
     _show(options, found, describe_kills)
     return int(any(row["damaged"] or row["completed"] < row["second_runs"] for row in found["rows"]))
+
+
+def _sweep(options) -> int:
+    from dlchkit.bench.sweeps import bench_sweep, describe_sweep
+
+    found = bench_sweep(n_seeds=options.seeds, workers=options.workers, folder=options.out)
+    _show(options, found, describe_sweep)
+    return int(found["complete"] != found["runs"] - 1 or not found["report_says"] or found["complete_after_retry"] != found["runs"])
 
 
 def _scale(options) -> int:
