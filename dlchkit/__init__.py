@@ -42,6 +42,7 @@ _ROOMS = {
     ],
     "errors": ["DataError"],
     "evaluation": ["compare", "evaluate", "evaluate_correlation", "evaluate_encoded", "evaluate_posteriors", "run_once", "run_stream"],
+    "examples": ["find_examples", "typed_example"],
     "index": ["CodeIndex", "FaissIndex", "MilvusIndex", "Neighbours", "load_index"],
     "lifelong": [
         "DCMH",
@@ -61,6 +62,7 @@ _ROOMS = {
         "RandomHyperplanes",
         "ReleasedDemo",
         "StrictDLCH",
+        "kept_bytes",
         "load_exact",
         "make_learners",
         "save_exact",

@@ -196,6 +196,17 @@ def test_figures_are_drawn_and_described(result, made, bias):
     assert "CCA (no labels)" in lines
 
 
+def test_intervals_are_drawn_within_the_range_of_map(made):
+    wide = {**made, "variants": {name: {d: [[0.02, 0.3], [0.5, 0.51], [1.0, 1.0]] for d in DIRECTIONS} for name in made["variants"]}}
+    wide_one, narrow, _ = budget_intervals(wide, "better", "image_to_text")
+    assert wide_one.low < 0 < narrow.low < narrow.high < 1 < wide_one.high  # Student's t of two seeds
+    for axes in plot_label_budget(wide).axes:
+        for container in axes.containers:
+            (bars,) = container.lines[2]
+            ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+            np.testing.assert_allclose(ends, [[0, 1], [narrow.low, narrow.high], [1, 1]])
+
+
 def test_a_record_holds_a_result(result, bias, tmp_path):
     record = RunRecord(notebook="02_transfer", parameters={}, findings={"label_budget": result, "source_bias": bias[0]})
     record.save(tmp_path)

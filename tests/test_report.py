@@ -215,3 +215,119 @@ def test_a_method_that_learned_all_at_once_keeps_no_codes_and_forgets_nothing(tm
     row = re.search(r"<tr[^>]*>\s*<th[^>]*>\s*dcmh.*?</tr>", text, flags=re.S).group()
     cells = re.sub(r"<[^>]+>", " ", row).split()
     assert "7.0" in cells and "0.450" in cells and "yes" not in cells and "nan" not in row
+
+
+# --- what single queries found ---
+
+
+def example(**changes):
+    """A caption that found a right and a wrong picture."""
+    found = [
+        {"id": "scene-3", "text": "a cat", "labels": ["cat"], "distance": 4, "right": True},
+        {"id": "scene-5", "text": "a moon", "labels": [], "distance": 4, "right": False},
+    ]
+    entry = {"direction": "text_to_image", "method": "dlch", "query": {"id": "scene-7", "text": "a tabby", "labels": ["cat", "tree"]}, "found": found}
+    return entry | changes
+
+
+def with_examples(examples, **findings):
+    return RunRecord(notebook="03_increments", parameters={}, findings={"data": "scenes", "examples": examples} | findings, environment=ENVIRONMENT)
+
+
+def test_what_queries_found_is_told_in_words_and_folded(report):
+    page = report(with_examples([example(), example(direction="image_to_text")]))
+    assert len(page.all("details")) == 2 and all("open" not in attributes for attributes in page.all("details"))
+    words = page.words[page.words.index("What was found") : page.words.index("Provenance What")]
+    assert "1 caption and what it found (text to image, dlch), 1 of 2 right" in words and "1 picture and what it found (image to text, dlch)" in words
+    assert words.count("“a tabby”") == 2 and "labels: cat, tree; id: scene-7" in words and "Picture scene-7" in words
+    assert words.count("✓ right 4 “a cat” cat; scene-3") == words.count("✗ wrong 4 “a moon” no label; scene-5") == 2
+    assert words.index("✓ right") < words.index("✗ wrong") and "malformed" not in words and "shape" not in words
+    assert "examples" not in page.words  # no entry of the list of findings
+
+
+def test_pictures_stand_above_what_they_show(report, tmp_path):
+    folder = tmp_path / "run0"
+    folder.mkdir()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / "examples.png")
+    record = with_examples([example()])
+    record.figures = [{"file": "examples.png", "alt": "black", "caption": "All is black."}]
+    source = report(record).source
+    assert source.index("What was found") < source.index('alt="black"') < source.index('<details class="found"')
+
+
+def test_a_typed_query_is_judged_by_what_was_meant_or_not_at_all(report):
+    typed = {"id": None, "text": "a tabby", "labels": ["cat"]}
+    page = report(with_examples([example(query=typed)]))
+    assert "typed, meant: cat" in page.words and "Right: has all labels that were meant by what was typed." in page.words
+    unjudged = [item | {"right": None} for item in example()["found"]]
+    page = report(with_examples([example(query=typed | {"labels": []}, found=unjudged)]))
+    assert page.words.count("not judged 4") == 2 and "meant: not said" in page.words
+    assert not any(word in page.words for word in ("Right:", "✓", "✗", "of 2 right"))
+
+
+def test_hostile_captions_stay_words(report):
+    item = {"id": EVIL, "text": f'"{EVIL}', "labels": [EVIL], "distance": 0, "right": False}
+    query = {"id": EVIL, "text": EVIL, "labels": [EVIL]}
+    examples = [example(method=EVIL, query=query, found=[item], direction=direction) for direction in DIRECTIONS]
+    page = report(with_examples(examples, rows=[{EVIL: EVIL}]))
+    assert not page.all("script") and page.words.count(EVIL) > 10
+    assert {attributes["aria-label"] for attributes in page.all("div") if EVIL in attributes.get("aria-label", "")}  # quoted, so still whole
+
+
+def test_half_a_character_does_not_stop_the_page(report):
+    page = report(with_examples([example(query={"id": "x", "text": "half \ud800 of it", "labels": []})]))
+    assert "half ? of it" in page.words
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        None,
+        "text",
+        {},
+        7,
+        [None],
+        [[]],
+        [{}],
+        [example(direction="sideways")],
+        [example(direction=["text_to_image"])],
+        [example(method=None)],
+        [example(query=None)],
+        [example(query={"id": 7, "text": "x", "labels": []})],
+        [example(query={"id": "x", "text": "x", "labels": "cat"})],
+        [example(query={"id": "x", "labels": []})],
+        [example(found=None)],
+        [example(found=[None])],
+        *([example(found=[example()["found"][0] | {key: value}])] for key, value in [("id", None), ("text", 1), ("labels", [1]), ("right", 1)]),
+        *([example(found=[example()["found"][0] | {"distance": value}])] for value in (None, "4", -1, 4.5, True, 10**400)),
+    ],
+    ids=repr,
+)
+def test_malformed_examples_are_left_out_and_the_page_says_so(report, malformed):
+    good = example(query={"id": "scene-9", "text": "still here", "labels": []})
+    listed = [*malformed, good] if isinstance(malformed, list) else malformed
+    page = report(with_examples(listed))
+    assert "has not the shape that dlchkit writes" in page.words and "Failed or missing" not in page.words
+    assert len(page.all("details")) == page.words.count("still here") == isinstance(malformed, list)
+
+
+def test_no_examples_leave_no_trace(report):
+    page = report(with_examples([]))
+    assert "What was found" not in page.words and "shape" not in page.words
+
+
+def test_very_many_examples_stay_small(report):
+    item = example()["found"][0]
+    many = [example(found=[item] * 30)] * 40
+    long = example(found=[item | {"text": "word " * 200_000, "labels": ["label"] * 50_000, "id": "i" * 200_000}])
+    page = report(with_examples([long, *many]))
+    assert len(page.source) < 800_000 and "10 more stand" in page.words and "What 17 more queries found" in page.words
+    assert "24 captions and what they found (text to image, dlch), 691 of 691 right" in page.words
+
+
+def test_findings_that_are_rows_become_a_table(report):
+    rows = [{"way": "mmd", "p_value": 0.0123, "seen": [1, 2]}, {"way": "kl", "p_value": None, "seen": []}]
+    page = report(with_examples([], tests=rows, odd=[{"a": 1}, {"b": 2}], long=[{"n": i} for i in range(60)]))
+    cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][ >].*?</t[hd]>", page.source)]
+    assert cells[:9] == ["way", "p value", "seen", "mmd", "0.012", "1, 2", "kl", "–not defined", ""]
+    assert "a: 1, b: 2" in page.words and "20 more rows stand" in page.words and cells[-40:] == [str(i) for i in range(40)]

@@ -24,7 +24,8 @@ from dlchkit.report.drawings import curves, drops
 from dlchkit.report.provenance import terms_of
 from dlchkit.results import read_results
 from dlchkit.summary import summarise
-from dlchkit.sweep import load_plan, plan_sweeps, save_plan
+from dlchkit.sweep import load_plan, save_plan
+from dlchkit.sweep_file import plan_sweeps
 
 PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nseed: int = 0  # seed\nout: str = ""  # folder'
 BITS, SEEDS = (16, 64), (0, 1, 2)
@@ -293,6 +294,24 @@ def test_what_users_wrote_is_escaped(tmp_path):
     assert EVIL in page.rows("mAP, ")
 
 
+def test_what_the_first_seed_found_is_told_in_words(tmp_path):
+    for (bits, seed), run in plan(tmp_path).items():
+        record = made_up(bits, seed)
+        item = {"id": f"item {bits} {seed}", "text": EVIL, "labels": ["cat"], "distance": seed, "right": False}
+        query = {"id": "q", "text": "a tabby", "labels": ["cat"]}
+        examples = [{"direction": d, "method": "dlch", "query": query, "found": [item]} for d in DIRECTIONS]
+        record.findings["examples"] = [*examples, "malformed"]
+        record.figures = [{"file": f"examples_{d}.png", "alt": d, "caption": d} for d in DIRECTIONS]
+        finish(run, record)
+        for figure in record.figures:
+            Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(run.folder / figure["file"])
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert page.words.count("item 64 0") == 2 and "item 64 1" not in page.words and "item 16 0" not in page.words
+    assert page.words.count(f"✗ wrong 0 “{EVIL}”") == 2 and "has not the shape" in page.words and page.source.count("<script") == 1
+    others = [f"seed {seed}, examples {d.replace('_', ' ')}" for seed in (1, 2) for d in DIRECTIONS]
+    assert f"Pictures of other seeds: {' , '.join(others)}" in page.words.replace(" ,", ",").replace(", seed", " , seed")
+
+
 def test_the_page_stands_alone_and_is_in_order(complete):
     _, page, _ = complete
     addresses = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "action")]
@@ -338,9 +357,10 @@ def test_one_sweeps_own_folder_is_enough(complete, tmp_path):
 
 def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
     runs = finished(tmp_path)
-    html = f"<p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'><a href='javascript:alert(1)'>go</a>"
+    html = f"<h1 id='x'>loud</h1><p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'><a href='javascript:alert(1)'>go</a>"
     output = new_output("display_data", data={"text/html": html, "text/plain": "plain"})
     cells = [
+        new_markdown_cell("# Own title\n\n###### deep"),
         new_markdown_cell(f"## What we saw\n\nWords. {EVIL} $\\alpha_i$ and $\\nosuch$, `$5`"),
         new_code_cell("secret_code = 1", outputs=[output], execution_count=1),
     ]
@@ -351,7 +371,10 @@ def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
     assert len(pages) == 6 and page.source.count(">page</a>") == 6
     (one,) = [path for path in pages if runs[64, 0].folder.name == path.stem]
     said = one.read_text()
-    assert "<h2" in said and "Words." in said and "<p>table</p>" in said
+    assert "Words." in said and "<p>table</p>" in said
+    headings = re.findall(r"<(h\d)[^>]*>([^<]*)</(h\d)>", said)
+    assert [(opened, words) for opened, words, _ in headings[1:]] == [("h2", "Own title"), ("h6", "deep"), ("h3", "What we saw"), ("h2", "loud")]
+    assert headings[0][0] == "h1" and "64 bits, seed 0" in headings[0][1] and all(opened == closed for opened, _, closed in headings)
     assert 'alt="\\alpha_i"' in said and "data:image/svg+xml" in said and "<code>\\nosuch</code>" in said and "<code>$5</code>" in said
     assert not any(part in said for part in ("secret_code", "<script", "elsewhere.org", "javascript:"))
 

@@ -29,7 +29,8 @@ def plot_label_budget(result: dict):
     Parameters
     ----------
     result : from `dlchkit.trials.label_budget`; references are drawn as level lines, since
-        they see no label. With one seed there are no intervals
+        they see no label. With one seed there are no intervals; those of few can reach
+        beyond mAP's range [0, 1] and are drawn up to its ends
     """
     figure, all_axes = new_figure(3.9, 1, len(DIRECTIONS), sharey=True)
     places = np.arange(len(result["budgets"]), dtype=float)
@@ -58,8 +59,11 @@ def _means_and_reach(result, name, direction):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one seed has no interval, which the figure shows
         intervals = budget_intervals(result, name, direction)
-    means = [interval.mean for interval in intervals]
-    return means, None if len(result["seeds"]) < 2 else [interval.high - interval.mean for interval in intervals]
+    means = np.array([interval.mean for interval in intervals])
+    if len(result["seeds"]) < 2:
+        return means, None
+    low, high = (np.clip([getattr(interval, end) for interval in intervals], 0, 1) for end in ("low", "high"))
+    return means, np.maximum([means - low, high - means], 0)  # a mean of ones can lie a rounding above 1
 
 
 def describe_label_budget(result: dict, *, baseline: str = "no transfer") -> str:

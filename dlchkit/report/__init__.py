@@ -8,6 +8,7 @@ The way from records to the page, one file each::
     tables       tables that a reader sorts
     drawings     heat maps, curves and bars, as the templates draw them
     provenance   what failed, what is missing, what the numbers rest on
+    found        what single queries found, and the check of its shape
     notebooks    executed notebooks as HTML without code
     formulas     TeX in a notebook's words as pictures
     template     from values to HTML

@@ -1,5 +1,6 @@
 """Executed notebooks as HTML without code: the words, formulas and figures of a run, for those who do not read Python."""
 
+import re
 from pathlib import Path
 
 from dlchkit.errors import DataError
@@ -14,12 +15,15 @@ _TAGS = {
     "th", "thead", "tr", "ul",
 }
 # fmt: on
+_HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")  # in clean HTML, where every other < is escaped
 _EVERYWHERE = {"class", "id", "title"}
 _ATTRIBUTES = {"a": {"href"}, "img": {"alt", "height", "src", "width"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
 
 
 def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     """Write an executed notebook as one HTML file without code cells, scripts or anything from elsewhere.
+
+    ``title`` is the page's only heading of the first level: the notebook's own stand one level lower.
 
     Parameters
     ----------
@@ -54,7 +58,8 @@ def _plain_tags(html) -> str:
     import bleach
 
     said = "".join(html) if isinstance(html, list) else str(html)
-    return bleach.clean(said, tags=_TAGS, attributes=_keep, protocols=["http", "https", "mailto", "data"], strip=True)
+    clean = bleach.clean(said, tags=_TAGS, attributes=_keep, protocols=["http", "https", "mailto", "data"], strip=True)
+    return _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 1}", clean)
 
 
 def _keep(tag, name, value):

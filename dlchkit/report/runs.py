@@ -13,6 +13,7 @@ from dlchkit.plotting.embedding import EmbeddedPictures
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
+from dlchkit.report.found import FINDING, found_by_queries
 from dlchkit.report.template import render
 from dlchkit.results.collect import is_number
 from dlchkit.storage import atomic_path
@@ -118,8 +119,10 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
         "provenance": _provenance(record),
         "notebook": record.notebook,
         "environment": _environment(record),
-        "findings": {in_words(name): value for name, value in record.findings.items() if name not in _PROVENANCE},
-        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures) + own_figures(record, folder, pictures),
+        "findings": {in_words(name): value for name, value in record.findings.items() if name not in (*_PROVENANCE, FINDING)},
+        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures),
+        "own_figures": own_figures(record, folder, pictures),
+        "found": found_by_queries(record.findings),
     }
 
 

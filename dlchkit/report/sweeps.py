@@ -9,8 +9,10 @@ from pathlib import Path
 from dlchkit import plotting
 from dlchkit.errors import DataError
 from dlchkit.plotting.embedding import EmbeddedPictures
+from dlchkit.plotting.style import in_words
 from dlchkit.report import drawings, tables
 from dlchkit.report.answer import JOINT, answer, headline
+from dlchkit.report.found import found_by_queries
 from dlchkit.report.notebooks import write_notebook_page
 from dlchkit.report.provenance import failed_runs, finished_runs, link_to, missing_runs, provenance
 from dlchkit.report.runs import DATABASE_CODES, check, own_figures, read_runs, write_report
@@ -160,9 +162,10 @@ def _bytes_per_code(results):
 
 
 def _examples(results, at, home, pictures):
-    """The pictures that the first seed's run at one setting left, and links to those of its other seeds; None if it left none."""
+    """What the first seed's run at one setting found, drawn and in words, and links to the pictures of its other seeds; None without any."""
     runs = {results.key_of(run)[1]: run for run in results.runs if results.key_of(run) in results.records and results.setting_of(run) == at}
-    seeds = [seed for seed, record in sorted(results.at(at).items()) if record.figures]
+    found = {seed: found_by_queries(record.findings) for seed, record in results.at(at).items()}
+    seeds = [seed for seed, record in sorted(results.at(at).items()) if record.figures or found[seed]]
     if not seeds:
         return None
     first, others = seeds[0], []
@@ -171,8 +174,8 @@ def _examples(results, at, home, pictures):
         for figure in results.at(at)[seed].figures:
             file = runs[seed].folder / str(figure.get("file", ""))
             if file.resolve().is_relative_to(runs[seed].folder.resolve()) and file.is_file():
-                others.append((seed, link_to(file, home)))
-    return {"seed": first, "figures": entries, "others": others}
+                others.append((seed, in_words(file.stem), link_to(file, home)))
+    return {"seed": first, "figures": entries, "found": found[first], "others": others}
 
 
 def _budgets(results, pictures):
@@ -194,5 +197,5 @@ def _notebook_pages(results, home):
         file = run.folder / run.notebook.name
         if results.key_of(run) in results.records and file.is_file():
             title = f"{results.title}: {results.setting_of(run)}, seed {run.parameters['seed']}"
-            pages[run.name] = write_notebook_page(file, home / NOTEBOOKS / run.sweep / f"{run.folder.name}.html", title=title)
+            pages[run.name] = write_notebook_page(file, home / NOTEBOOKS / f"{run.name}.html", title=title)
     return pages

@@ -14,14 +14,23 @@ from dlchkit.results.collect import is_number
 
 HEAT_STEPS = 20  # a heat map's colours go from 0 to this
 _LONGEST_TEXT = 400  # letters of one recorded value
+_MOST_ROWS, _MOST_COLUMNS = 40, 12  # of one recorded value that is a table
 
 
 def render(template: str, **values) -> str:
     """A page from one of the templates beside this file; an unknown name is an error."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"in_text": in_text, "in_words": in_words, "defined_number": is_number, "score": number, "minus": with_minus}
-    return environment.get_template(template).render(heat_colours=heat_colours(), **values)
+    environment.filters |= {
+        "as_table": as_table,
+        "in_text": in_text,
+        "in_words": in_words,
+        "defined_number": is_number,
+        "score": number,
+        "minus": with_minus,
+    }
+    page = environment.get_template(template).render(heat_colours=heat_colours(), **values)
+    return page.encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character, UTF-8 cannot
 
 
 def address(path: Path | str) -> str:
@@ -66,3 +75,29 @@ def in_text(value) -> str:
         value = ", ".join(map(in_text, value))
     text = "–" if value is None else str(value)
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rstrip() + " …"
+
+
+def as_table(value) -> dict | None:
+    """A recorded list of mappings with the same keys as a table; None for any other value.
+
+    Returns
+    -------
+    {"columns", "numbers", "rows", "n_not_shown"}: ``numbers`` are the columns that hold
+    nothing else
+
+    Examples
+    --------
+    >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"], as_table([{"way": 1}, {"p": 2}]), as_table([])
+    (['p'], None, None)
+    """
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value):
+        return None
+    columns = list(value[0])
+    if not 0 < len(columns) <= _MOST_COLUMNS:
+        return None
+    numbers = [column for column in columns if all(_is_number_or_none(row[column]) for row in value)]
+    return {"columns": columns, "numbers": numbers, "rows": value[:_MOST_ROWS], "n_not_shown": max(len(value) - _MOST_ROWS, 0)}
+
+
+def _is_number_or_none(value):
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
