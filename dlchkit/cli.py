@@ -71,7 +71,11 @@ def notebooks(options) -> int:
     from dlchkit.errors import DataError
 
     folder = Path(options.folder)
-    files = [*sorted(resource_folder("notebooks").glob("*.ipynb")), resource_folder("notebooks") / "tour.yaml", *sorted(resource_folder("datasets").glob("*.md"))]
+    files = [
+        *sorted(resource_folder("notebooks").glob("*.ipynb")),
+        resource_folder("notebooks") / "tour.yaml",
+        *sorted(resource_folder("datasets").glob("*.md")),
+    ]
     targets = {file: folder / ("datasets" if file.suffix == ".md" else "") / file.name for file in files}
     there = next((target for target in targets.values() if target.exists()), None)
     if there:
@@ -257,7 +261,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("shard", nargs="+", metavar="SHARD.npz", help="image_features, text_features and labels; the first one fixes features and ridge")
     one.add_argument("-o", dest="out", required=True, metavar="FILE.safetensors", help="file for the sums, codes and settings")
     one.add_argument("--onto", metavar="OLD.safetensors", help="learn further what an earlier call wrote; it stays as it is")
-    one.add_argument("--backend", choices=("local", "dask"), default="local", help="where shards are summed: processes here, or a Dask cluster (default: local)")
+    one.add_argument(
+        "--backend", choices=("local", "dask"), default="local", help="where shards are summed: processes here, or a Dask cluster (default: local)"
+    )
     one.add_argument("--scheduler", metavar="ADDRESS", help="of the running Dask scheduler; its workers must see the shards under the same paths")
     one.add_argument("-j", dest="workers", type=int, metavar="N", help="shards at a time (default: one per core; with dask: two per thread)")
     one.add_argument("--bits", type=int, metavar="N", help="code length (default: 64)")

@@ -72,7 +72,8 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None) -> S
         raise DataError(f"sweep file {file} asks for {n_runs:,} runs; a sweep has {MOST_RUNS:,} at most")
     home, points = Path(folder) / file.stem, [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
     runs = [
-        tuple(run for point in points for run in _runs_of(home, notebooks, fixed, point | {"seed": seed}, content.get("cell_timeout"))) for seed in seeds
+        tuple(run for point in points for run in _runs_of(home, notebooks, fixed, point | {"seed": seed}, content.get("cell_timeout")))
+        for seed in seeds
     ]
     _refuse_twice([run for of_seed in runs for run in of_seed], file)
     return Sweep(file.stem, content["title"], file, notebooks, fixed, grid, tuple(runs))

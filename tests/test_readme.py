@@ -38,7 +38,8 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *(["bench", kind] for kind in ("map", "search", "scale", "increment", "kills", "sweep"))):
+    benchmarks = (["bench", kind] for kind in ("map", "search", "scale", "increment", "kills", "sweep"))
+    for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *benchmarks):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out

@@ -14,7 +14,7 @@ from dlchkit.sweep import in_order, load_plan
 from dlchkit.sweep_file import plan_sweep, plan_sweeps
 
 COMMON = 'seed: int = 0  # seed\nout: str = ""  # folder'
-SAVES = 'from dlchkit.records import RunRecord\nRunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)'
+SAVES = "from dlchkit.records import RunRecord\nRunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)"
 NOTEBOOKS = {  # name -> (parameters, what it records)
     "a": ("n_bits: int = 8  # bits", "n_bits"),
     "b": ('word: str = "x"  # a word\nn_bits: int = 8  # bits', "(1 / 0) if word == 'broken' else word"),
@@ -124,4 +124,3 @@ def test_runs_become_ready_when_all_that_they_rest_on_is_done(write, tmp_path):
     waiting = Waiting([a, b, c])
     waiting.ready()
     assert list(waiting.ended(a, "broken")) == [Ended(c, f"not started, because {a.name} failed", 0.0)] and waiting.ready() == b and not waiting
-

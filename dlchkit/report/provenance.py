@@ -9,7 +9,7 @@ from dlchkit.errors import DataError
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.report.template import address
 from dlchkit.results.collect import SweepResults
-from dlchkit.results.provenance import data_in_words, digests_of_splits, without_place
+from dlchkit.results.provenance import data_in_words, digests_of_splits, peak_memory_in_words, without_place
 from dlchkit.sweep import Run
 
 _PLACE = re.compile(r"""(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'"]+)*[\\/]([^\s\\/:'"]+)""")
@@ -92,6 +92,7 @@ def provenance(results: SweepResults) -> dict:
         **{f"terms of {name}": terms_of(name) for name in names},
         "fixed parameters": ", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         "seeds": ", ".join(str(seed) for seed in sorted({run.parameters["seed"] for run in results.runs})),
+        "memory of a run at its peak": peak_memory_in_words(results),
         "split digest": "; ".join(f"seed {seed}: {', '.join(said)}" for seed, said in digests.items()),
     }
     return {name: value for name, value in entries.items() if value}

@@ -114,6 +114,7 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
         "title": TITLES.get(record.notebook, record.notebook) + (f", {data}" if data else ""),
         "folder": folder.resolve().name,
         "methods": _method_rows(methods),
+        "memory": any(method.kept_bytes for method in methods.values()),
         "database_codes": _database_codes(methods),
         "metrics": _table(others),
         "provenance": _provenance(record),
@@ -137,7 +138,7 @@ def _tell_apart(sections: list[dict]) -> None:
 def _method_rows(methods: dict) -> list[dict]:
     """One entry for each method, with its measures by direction and a mark on the best."""
     rows = [_measures(name, methods) for name in methods]
-    for measure, best in [("seconds", min), ("percent_saved", max)]:
+    for measure, best in [("seconds", min), ("percent_saved", max), ("mebibytes", min)]:
         _mark_best(rows, measure, best)
     for direction in DIRECTIONS:
         lines = [row["directions"][direction] for row in rows]
@@ -165,6 +166,7 @@ def _measures(name: str, methods: dict) -> dict:
         "directions": directions,
         "seconds": float(np.nansum(method.seconds)),
         "percent_saved": 100 * time_reduction(method.seconds, joint.seconds) if against else None,
+        "mebibytes": method.kept_bytes[-1] / 2**20 if method.kept_bytes else None,
         "kept": "–" if method.learned_at_once else "yes" if all(method.old_codes_unchanged) else "no",
         "best": set(),
     }
@@ -243,7 +245,8 @@ def own_figures(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> 
 
 def _provenance(record: RunRecord) -> dict:
     found = {name: record.findings[name] for name in _PROVENANCE if name in record.findings}
-    return found | record.parameters | {"seed": record.seed}
+    memory = {"peak_memory": f"{record.peak_memory_bytes / 2**20:,.0f} MiB"} if is_number(record.peak_memory_bytes) else {}
+    return found | record.parameters | {"seed": record.seed} | memory
 
 
 def _environment(record: RunRecord) -> dict:
