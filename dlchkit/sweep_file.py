@@ -81,25 +81,18 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None) -> S
 
 def _runs_of(home, notebooks, fixed, chosen, cell_timeout):
     """One run of each notebook, at one point of the grid and with one seed."""
-    parameters, planned = fixed | chosen, []
-    data = _states_of_data(parameters)
+    parameters, several = fixed | chosen, len(notebooks) > 1
+    data, planned, digests = _states_of_data(parameters), [], []
     for notebook in notebooks:
-        reads_runs = len(notebooks) > 1 and "runs" in read_parameters(notebook)
-        rests_on = data + (tuple(digest for _, digest, _, _ in planned) if reads_runs else ())
-        planned.append((notebook, digest_of(notebook, parameters, rests_on), rests_on, reads_runs))
-    point = _folder_of(home, chosen, [found for _, found, _, _ in planned])
-    several = len(notebooks) > 1
+        reads_runs = several and "runs" in read_parameters(notebook)
+        rests_on = (*data, *digests) if reads_runs else data
+        digests.append(digest_of(notebook, parameters, rests_on))
+        planned.append((notebook, rests_on, reads_runs))
+    point = _folder_of(home, chosen, digests)
+    places = [point / notebook.stem if several else point for notebook in notebooks]
     return [
-        Run(
-            home / notebook.name,
-            parameters,
-            point / notebook.stem if several else point,
-            found,
-            rests_on,
-            point if reads_runs else None,
-            cell_timeout,
-        )
-        for notebook, found, rests_on, reads_runs in planned
+        Run(home / notebook.name, parameters, folder, found, rests_on, point if reads_runs else None, cell_timeout)
+        for (notebook, rests_on, reads_runs), folder, found in zip(planned, places, digests)
     ]
 
 
