@@ -1,6 +1,7 @@
 """What a learner keeps: every byte once, for each method what one counts by hand, and none of it timed."""
 
 from collections import deque
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from dlchkit.results import write_page
 from dlchkit.results.collect import SweepResults
 from dlchkit.streams import class_incremental_stream
 from dlchkit.summary import summarise
+from dlchkit.sweep import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
 WIDTHS = {"image": 12, "text": 10}
@@ -186,8 +188,14 @@ def test_measuring_is_no_training(stream, monkeypatch):
 # --- what the results page makes of it ---
 
 
+def planned(bits, seed):
+    return Run(Path("s/03_increments.ipynb"), {"n_bits": bits, "seed": seed}, Path(f"s/{bits}-{seed}"), "")
+
+
 def page_of(records, folder):
-    results = SweepResults("s", "A sweep", "s.yaml", "03_increments", {}, {"n_bits": [16, 64]}, [], records)
+    runs = {(f"{bits} bits", seed): planned(bits, seed) for bits, seed in ((16, 0), (64, 0), (64, 1))}
+    done = {runs[key].name: record for key, record in records.items()}
+    results = SweepResults("s", "A sweep", "s.yaml", "03_increments", {}, {"n_bits": [16, 64]}, [runs[key] for key in records], done)
     return write_page([results], folder / "page.md", command="a command").read_text(encoding="utf-8")
 
 

@@ -16,10 +16,11 @@ from dlchkit.cli import main
 from dlchkit.metrics import Interval
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.results import cells, read_results, write_rows
+from dlchkit.summary import summarise
 from dlchkit.sweep import load_plan, save_plan
 from dlchkit.sweep_file import plan_sweeps
 
-PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
+PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nmethods: list = []  # methods\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
 BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), ("joint", "dlch", "lsh")
 T_4 = 2.7764451051977987  # Student's t, 97.5%, 4 degrees of freedom
 nan = float("nan")
@@ -291,6 +292,41 @@ def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(t
     assert read(rows["all terms"]["image to text"])[0] == pytest.approx(
         np.mean([run["all terms"]["map_image_to_text"] for run in ablation.values()]), abs=0.00051
     )
+
+
+def test_a_grid_over_methods_is_one_table(tmp_path):
+    plan(tmp_path, grid={"methods": [["joint"], ["joint", "dlch"], ["lsh"]], "n_bits": [16, 64]})
+    runs, truth = load_plan(tmp_path / "runs" / "fashion")[1], {}
+    for run in runs:
+        bits, seed, names = (run.parameters[name] for name in ("n_bits", "seed", "methods"))
+        record = truth[bits, seed] = made_up(bits, seed)
+        kept = RunRecord(record.notebook, record.parameters, seed, findings=record.findings, environment=record.environment)
+        kept.methods, kept.metrics = ({name: part[name] for name in names} for part in (record.methods, record.metrics))
+        if run != runs[-1]:  # the last seed's lsh of 64 bits is missing
+            finish(run, kept)
+    (results,) = read_results([tmp_path / "runs"])
+    assert results.settings == ["16 bits", "64 bits"] and len(results.done) == len(runs) - 1 == 29
+    assert {key: set(record.methods) for key, record in results.records.items()} == {
+        (f"{bits} bits", seed): {"joint", "dlch"} | ({"lsh"} if (bits, seed) != (64, 4) else set()) for bits in (16, 64) for seed in SEEDS
+    }
+    page = page_of(tmp_path)
+    for name in METHODS:
+        values = [truth[64, seed].metrics[name]["map_image_to_text"] for seed in SEEDS if (name, seed) != ("lsh", 4)]
+        assert read(table(page, "mAP, 5 seeds", "image to text")[name]["64 bits"])[0] == pytest.approx(np.mean(values), abs=5e-4)
+    assert "methods lsh, 64 bits" in page
+
+
+def test_forgetting_from_joint_is_found_across_the_runs_of_one_table_but_no_ratio_of_times(tmp_path):
+    plan(tmp_path, grid={"methods": [["joint"], ["dlch"]]}, seeds=[0])
+    truth = made_up(64, 0)
+    for run in load_plan(tmp_path / "runs" / "fashion")[1]:
+        (name,) = run.parameters["methods"]
+        alone = {name: truth.methods[name]}
+        finish(run, RunRecord("03_increments", run.parameters, 0, alone, summarise(alone), environment={}))
+    (results,) = read_results([tmp_path / "runs"])
+    metrics = results.records["all runs", 0].metrics["dlch"]
+    lost = [truth.methods[name].R["image_to_text"][1, 0] for name in ("joint", "dlch")]
+    assert metrics["forgetting_from_joint_image_to_text"] == pytest.approx(lost[0] - lost[1]) and "time_reduction" not in metrics
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])

@@ -38,7 +38,7 @@ def missing_runs(results: SweepResults, home: Path, broken: dict[str, str]) -> t
     ----------
     broken : name of a run -> why its record could not be used
     """
-    begun, not_begun = [], {setting: [] for setting in results.settings}
+    begun, not_begun = [], {}
     for run in results.without_record():
         if run.failure() is not None:
             continue
@@ -46,12 +46,12 @@ def missing_runs(results: SweepResults, home: Path, broken: dict[str, str]) -> t
         if reason:
             begun.append({"where": _where(results, run), "reason": without_places(reason), "notebook": _partial(run, home)})
         else:
-            not_begun[results.setting_of(run)].append(run.parameters["seed"])
-    return begun, [(setting, seeds) for setting, seeds in not_begun.items() if seeds]
+            not_begun.setdefault(results.point_of(run), []).append(run.parameters["seed"])
+    return begun, list(not_begun.items())
 
 
 def _where(results, run):
-    return f"{results.setting_of(run)}, seed {run.parameters['seed']}"
+    return f"{results.point_of(run)}, seed {run.parameters['seed']}"
 
 
 def _partial(run: Run, home: Path) -> str | None:
@@ -87,7 +87,7 @@ def provenance(results: SweepResults) -> dict:
     entries = {
         "command": f"dlchkit sweep {results.file} -o DIR",
         "notebook": results.notebook,
-        "complete runs": f"{len(results.records)} of {len(results.runs)}",
+        "complete runs": f"{len(results.done)} of {len(results.runs)}",
         "data": ", ".join(filter(None, [*names, data_in_words(results)])),
         **{f"terms of {name}": terms_of(name) for name in names},
         "fixed parameters": ", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
@@ -110,11 +110,11 @@ def terms_of(data: str) -> str:
 
 
 def finished_runs(results: SweepResults, home: Path, pages: dict[str, Path]) -> list[tuple[str, list[dict]]]:
-    """Setting -> its complete runs: seed, link to the executed notebook, link to its page without code where written."""
-    found = {setting: [] for setting in results.settings}
+    """Point of the grid -> its complete runs: seed, link to the executed notebook, link to its page without code where written."""
+    found = {}
     for run in results.runs:
-        if results.key_of(run) in results.records:
+        if run.name in results.done:
             page = link_to(pages[run.name], home) if run.name in pages else None
             entry = {"seed": run.parameters["seed"], "notebook": _partial(run, home), "page": page}
-            found[results.setting_of(run)].append(entry)
-    return [(setting, runs) for setting, runs in found.items() if runs]
+            found.setdefault(results.point_of(run), []).append(entry)
+    return list(found.items())

@@ -80,7 +80,7 @@ def _page(sections, runs, price):
         runs=runs,
         environments=machines,
         differ=differing([setting for _, setting in machines]),
-        n_complete=sum(len(results.records) for results in found),
+        n_complete=sum(len(results.done) for results in found),
         n_failed=sum(len(section["failed"]) for section in sections),
         n_planned=sum(len(results.runs) for results in found),
         price=price,
@@ -101,8 +101,7 @@ def _usable(results: SweepResults) -> tuple[SweepResults, dict[str, str]]:
     """A sweep with the records that hold together and fit each other, and for the other runs why they are left out."""
     good, broken, stages = {}, {}, {}
     for run in results.runs:
-        key = results.key_of(run)
-        record = results.records.get(key)
+        record = results.done.get(run.name)
         if record is None:
             continue
         try:
@@ -110,13 +109,13 @@ def _usable(results: SweepResults) -> tuple[SweepResults, dict[str, str]]:
             if not all(isinstance(row, dict) for row in record.metrics.values()):
                 raise DataError("its metrics are no mapping from a method to its measures")
             lengths = {R.shape for method in record.methods.values() for R in method.R.values()}
-            first = stages.setdefault(key[0], lengths)
+            first = stages.setdefault(results.setting_of(run), lengths)
             if lengths != first and lengths and first:
                 raise DataError("it has another number of stages than the other seeds at its setting")
-            good[key] = record
+            good[run.name] = record
         except (DataError, TypeError, AttributeError) as error:
             broken[run.name] = str(error) if isinstance(error, DataError) else f"the record does not hold together ({type(error).__name__}: {error})"
-    return replace(results, records=good), broken
+    return replace(results, done=good), broken
 
 
 def _found(results, pictures, home, *, baseline, price):
@@ -163,7 +162,8 @@ def _bytes_per_code(results):
 
 def _examples(results, at, home, pictures):
     """What the first seed's run at one setting found, drawn and in words, and links to the pictures of its other seeds; None without any."""
-    runs = {results.key_of(run)[1]: run for run in results.runs if results.key_of(run) in results.records and results.setting_of(run) == at}
+    of_setting = [run for run in results.runs if run.name in results.done and results.setting_of(run) == at]
+    runs = {run.parameters["seed"]: run for run in reversed(of_setting)}  # of several with one seed the first, whose findings stand for all
     found = {seed: found_by_queries(record.findings) for seed, record in results.at(at).items()}
     seeds = [seed for seed, record in sorted(results.at(at).items()) if record.figures or found[seed]]
     if not seeds:
@@ -195,7 +195,7 @@ def _notebook_pages(results, home):
     pages = {}
     for run in results.runs:
         file = run.folder / run.notebook.name
-        if results.key_of(run) in results.records and file.is_file():
-            title = f"{results.title}: {results.setting_of(run)}, seed {run.parameters['seed']}"
+        if run.name in results.done and file.is_file():
+            title = f"{results.title}: {results.point_of(run)}, seed {run.parameters['seed']}"
             pages[run.name] = write_notebook_page(file, home / NOTEBOOKS / f"{run.name}.html", title=title)
     return pages

@@ -5,12 +5,17 @@ import itertools
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
 from dlchkit.storage import atomic_path
+from dlchkit.summary import summarise
 from dlchkit.sweep import PLAN, Run, load_plan
+
+
+SIDE_BY_SIDE = "methods"  # a grid over this parameter says who runs where: its runs are parts of one table, not settings of their own
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,7 @@ class SweepResults:
     fixed : parameters that all runs share
     grid : parameter -> its values
     runs : every run that was planned
-    records : (setting, seed) -> `RunRecord` of a complete run. A setting is one point of
-        the grid in words, such as "64 bits".
+    done : name of a run -> its `RunRecord`, where it is complete
     """
 
     name: str
@@ -34,12 +38,22 @@ class SweepResults:
     fixed: dict
     grid: dict
     runs: list[Run]
-    records: dict[tuple[str, int], RunRecord]
+    done: dict[str, RunRecord]
+
+    @cached_property
+    def records(self) -> dict[tuple[str, int], RunRecord]:
+        """(setting, seed) -> `RunRecord`; of several, see `SIDE_BY_SIDE`, one with the methods of all."""
+        together = {}
+        for run in self.runs:
+            if run.name in self.done:
+                together.setdefault((self.setting_of(run), run.parameters["seed"]), []).append(self.done[run.name])
+        return {key: _merged(records) for key, records in together.items()}
 
     @property
     def settings(self) -> list[str]:
-        """All points of the grid, in its order."""
-        return [_in_words(dict(zip(self.grid, values)), self.fixed) for values in itertools.product(*self.grid.values())]
+        """All points of the grid in words, such as "64 bits", in its order; without `SIDE_BY_SIDE`."""
+        grid = {name: values for name, values in self.grid.items() if name != SIDE_BY_SIDE}
+        return [_in_words(dict(zip(grid, values)), self.fixed) for values in itertools.product(*grid.values())]
 
     @property
     def methods(self) -> list[str]:
@@ -64,14 +78,14 @@ class SweepResults:
 
     def without_record(self) -> list[Run]:
         """Runs that failed or are not done."""
-        return [run for run in self.runs if self.key_of(run) not in self.records]
-
-    def key_of(self, run: Run) -> tuple[str, int]:
-        """Where a run's record stands in ``records``."""
-        return self.setting_of(run), run.parameters["seed"]
+        return [run for run in self.runs if run.name not in self.done]
 
     def setting_of(self, run: Run) -> str:
-        """A run's point of the grid, in words."""
+        """The one of ``settings`` that a run belongs to."""
+        return _in_words({name: run.parameters[name] for name in self.grid if name != SIDE_BY_SIDE}, self.fixed)
+
+    def point_of(self, run: Run) -> str:
+        """A run's point of the grid in words, with all that varies."""
         return _in_words({name: run.parameters[name] for name in self.grid}, self.fixed)
 
 
@@ -107,15 +121,33 @@ def _read_sweep(home):
     notebooks = plan.pop("notebooks")
     for notebook in notebooks:
         own = plan if len(notebooks) == 1 else plan | {"name": f"{plan['name']}/{notebook}", "title": f"{plan['title']}, {notebook}"}
-        planned = SweepResults(**own, notebook=notebook, runs=[run for run in runs if run.notebook.stem == notebook], records={})
-        done = ((run, run.record()) for run in planned.runs)
-        yield replace(planned, records={planned.key_of(run): record for run, record in done if record is not None})
+        its_runs = [run for run in runs if run.notebook.stem == notebook]
+        done = {run.name: record for run in its_runs if (record := run.record()) is not None}
+        yield SweepResults(**own, notebook=notebook, runs=its_runs, done=done)
+
+
+def _merged(records):
+    """One record with the methods of all. What compares them is computed anew, but for times, which are compared within a run only."""
+    first, *others = records
+    if not others:
+        return first
+    methods = {name: method for record in reversed(records) for name, method in record.methods.items()}
+    methods = {name: methods[name] for name in dict.fromkeys(name for record in records for name in record.methods)}
+    compared = {name: {m: value for m, value in row.items() if m != "time_reduction"} for name, row in summarise(methods).items()}
+    metrics = {name: row for record in reversed(records) for name, row in record.metrics.items()}
+    metrics = {name: compared.get(name, {}) | metrics[name] for name in dict.fromkeys(name for record in records for name in record.metrics)}
+    return replace(first, methods=methods, metrics=metrics)
 
 
 def _in_words(point, fixed):
     named = point or {name: fixed[name] for name in ("n_bits",) if name in fixed}
-    said = [f"{value} bits" if name == "n_bits" else f"{name} {value}" for name, value in named.items()]
+    said = [f"{value} bits" if name == "n_bits" else f"{name} {_value_in_words(value)}" for name, value in named.items()]
     return ", ".join(said) or "all runs"
+
+
+def _value_in_words(value):
+    of_words = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return " + ".join(value) if of_words else value
 
 
 def tidy_rows(found: list[SweepResults]) -> list[dict]:
@@ -124,11 +156,11 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
     Rows have the same keys in the same order; what a run does not have is None.
     """
     varied = list(dict.fromkeys(name for results in found for name in results.grid))
-    measures = list(dict.fromkeys(m for r in found for record in r.records.values() for row in record.metrics.values() for m in row))
+    measures = list(dict.fromkeys(m for r in found for record in r.done.values() for row in record.metrics.values() for m in row))
     rows = []
     for results in found:
         for run in results.runs:
-            record = results.records.get(results.key_of(run))
+            record = results.done.get(run.name)
             for method, values in record.metrics.items() if record else ():
                 rows.append(
                     {"sweep": results.name, "notebook": results.notebook}

@@ -20,7 +20,7 @@ def data_in_words(results: SweepResults) -> str:
 
 def peak_memory_in_words(results: SweepResults) -> str:
     """The most memory that a run's process took, of the runs that recorded it; "" where none did."""
-    peaks = [record.peak_memory_bytes / 2**20 for record in results.records.values() if is_number(record.peak_memory_bytes)]
+    peaks = [record.peak_memory_bytes / 2**20 for record in results.done.values() if is_number(record.peak_memory_bytes)]
     if not peaks:
         return ""
     low, high = f"{min(peaks):,.0f}", f"{max(peaks):,.0f}"
@@ -33,12 +33,12 @@ def without_place(value):
 
 
 def open_runs(results: SweepResults) -> dict[str, list[int]]:
-    """Setting -> seeds that have not run, or not to the end."""
-    missing = {setting: [] for setting in results.settings}
+    """Point of the grid -> seeds that have not run, or not to the end."""
+    missing = {}
     for run in results.without_record():
         if run.failure() is None:
-            missing[results.setting_of(run)].append(run.parameters["seed"])
-    return {setting: seeds for setting, seeds in missing.items() if seeds}
+            missing.setdefault(results.point_of(run), []).append(run.parameters["seed"])
+    return missing
 
 
 def digests_of_splits(results: SweepResults) -> dict[int, list[str]]:
@@ -54,7 +54,7 @@ def environments(found: list[SweepResults]) -> list[tuple[str, dict]]:
     """Which runs, in words, and versions and all else recorded of their machine; each distinct environment once."""
     settings, count = {}, Counter()
     for results in found:
-        for record in results.records.values():
+        for record in results.done.values():
             setting = {name: value for name, value in record.environment.items() if name != "versions"} | (record.environment.get("versions") or {})
             key = repr(sorted(setting.items()))
             settings[key] = setting
