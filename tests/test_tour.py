@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from dlchkit import backends
 from dlchkit.catalog import load
 from dlchkit.cli import main
 from dlchkit.encoders.images import open_image
@@ -63,11 +64,11 @@ def test_a_stopped_tour_goes_on_where_it_was(tour, capsys):
     assert (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns == kept
 
 
-def test_a_notebook_that_fails_stops_only_those_that_read_it(tour, capsys, monkeypatch):
-    monkeypatch.setenv("DLCHKIT_DATA", "/dev/null/none")  # no notebook can keep anything there
-    assert main(["tour", "-o", str(tour), *OPTIONS, "-p", "seed", "1"]) == 1
+def test_a_tour_that_fails_says_where_and_names_no_report(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(backends, "run_sweeps", lambda sweeps, folder, **options: [(sweeps[0].runs[0][2], "cell 3: ValueError: broken")])
+    assert main(["tour", "-o", str(tmp_path), "-p", "seed", "1"]) == 1
     shown = capsys.readouterr().out
-    assert "05_report: not started, because tour/seed=1-" in shown and "Open the report" not in shown
+    assert shown.startswith("failed: tour/seed=1-") and shown.endswith("/02_transfer: cell 3: ValueError: broken\n")
 
 
 def test_a_persons_own_pictures_and_texts_take_the_same_way(tmp_path, capsys):
