@@ -1,6 +1,7 @@
 """The command line: `dlchkit tour`, `run`, `notebooks`, `report`, `sweep`, `results`, `fit` and `bench`."""
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -8,20 +9,27 @@ from pathlib import Path
 
 # Heavy imports stand inside the commands: `dlchkit --help` answers at once.
 
+OUT = "-"  # a file's name that stands for the standard output
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 done, 1 a notebook failed, 2 input that cannot be used, 130 stopped."""
+    """Run a command; 0 done, 1 a notebook failed, 2 input that cannot be used, 130 stopped, 141 whoever read the output has gone."""
     from dlchkit.errors import DataError, NotebookFailed
 
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except DataError as error:
         return _refuse(error, 2)
     except NotebookFailed as failure:
         return _refuse(failure, 1)
     except KeyboardInterrupt:
         return _refuse("stopped; the same command goes on where it was", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141
     except OSError as error:
         return _refuse(error, 1)
 
@@ -88,10 +96,10 @@ def notebooks(options) -> int:
 
 
 def report(options) -> int:
-    """The HTML page of a folder of runs or of sweeps."""
+    """The HTML page of a folder of runs or of sweeps, with their notebooks without code beside it."""
     from dlchkit.report import write_folder_report
 
-    print(write_folder_report(Path(options.folder), baseline=options.baseline, price=options.price, notebooks=options.notebooks).resolve())
+    print(write_folder_report(Path(options.folder), baseline=options.baseline, price=options.price).resolve())
     return 0
 
 
@@ -143,14 +151,17 @@ def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> int:
 def results(options) -> int:
     """Tidy rows and a Markdown page from the records of sweeps."""
     from dlchkit.errors import DataError
-    from dlchkit.results import read_results, write_page, write_rows
+    from dlchkit.results import encode_rows, read_results, write_page, write_rows
 
     rows = {kind: file for kind in ("csv", "json", "parquet") if (file := getattr(options, kind))}
     if not (rows or options.page):
-        raise DataError("name what to write: --csv, --json, --parquet or --page, each with a file")
+        raise DataError("name what to write: --csv, --json, --parquet or --page")
     found = read_results([Path(folder) for folder in options.folder])
     for kind, file in rows.items():
-        print(write_rows(found, Path(file), kind=kind))
+        if file == OUT:
+            sys.stdout.buffer.write(encode_rows(found, kind=kind))
+        else:
+            print(write_rows(found, Path(file), kind=kind))
     if options.page:
         places = (Path(place).name if Path(place).is_absolute() else place for place in (*options.folder, options.page))
         *folders, page = places
@@ -234,11 +245,10 @@ def _parser() -> argparse.ArgumentParser:
     one = command(notebooks, "Copy the notebooks and dataset cards into a folder.")
     one.add_argument("folder", metavar="DIR")
 
-    one = command(report, "Write the HTML report of a folder of runs or of sweeps.")
+    one = command(report, "Write the HTML report of a folder of runs or of sweeps, and their notebooks without code.")
     one.add_argument("folder", metavar="DIR", help="folder of runs, or the one given to sweep -o")
     one.add_argument("--baseline", metavar="NAME", help="sweeps: the method that others are compared with, seed by seed (default: joint)")
     one.add_argument("--price", type=float, metavar="EUR_PER_HOUR", help="sweeps: what an hour of the machine costs, to show training in money")
-    one.add_argument("--notebooks", action="store_true", help="sweeps: write every finished run's notebook as a page without code, too")
 
     one = command(sweep, "Run a notebook under every combination of parameters and seeds.")
     one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid, seeds and cell_timeout")
@@ -252,9 +262,10 @@ def _parser() -> argparse.ArgumentParser:
     one = command(results, "Write tidy rows or the results page from the records of sweeps.")
     one.add_argument("folder", nargs="+", metavar="DIR", help="folder given to sweep -o")
     rows = one.add_mutually_exclusive_group()
-    rows.add_argument("--csv", metavar="FILE", help="a row for each run and method")
-    rows.add_argument("--json", metavar="FILE", help="the same as JSON")
-    rows.add_argument("--parquet", metavar="FILE", help="the same as Parquet (needs the extra 'parquet')")
+    to_file = {"metavar": "FILE", "nargs": "?", "const": OUT}
+    rows.add_argument("--csv", **to_file, help="a row for each run and method; without FILE, to the standard output")
+    rows.add_argument("--json", **to_file, help="the same as JSON")
+    rows.add_argument("--parquet", **to_file, help="the same as Parquet (needs the extra 'parquet')")
     one.add_argument("--page", metavar="FILE.md", help="tables with intervals over seeds, in Markdown")
 
     one = command(fit, "Learn exact hashing from shards of features, side by side; only their sums are put together.")

@@ -1,6 +1,7 @@
 """Commands as a person types them: what they print and the status they end with."""
 
 import csv
+import os
 import subprocess
 import sys
 
@@ -86,6 +87,16 @@ def test_notebooks_and_cards_are_copied_once(tmp_path, capsys):
     assert (tmp_path / "mine" / "00_tour.ipynb").is_file() and (tmp_path / "mine" / "datasets" / "scenes.md").is_file()
     assert main(["notebooks", str(tmp_path / "mine")]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_ends_it_without_a_word(tmp_path):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-m", "dlchkit.cli", "notebooks", str(tmp_path / "copies")], stdout=theirs, stderr=subprocess.PIPE, check=False
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_failed_cell_ends_with_1_and_its_error(tmp_path, capsys):

@@ -212,7 +212,7 @@ def test_a_method_that_learned_all_at_once_keeps_no_codes_and_forgets_nothing(tm
     }
     RunRecord("03_increments", {}, methods=methods).save(tmp_path)
     text = write_report([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8")
-    row = re.search(r"<tr[^>]*>\s*<th[^>]*>\s*dcmh.*?</tr>", text, flags=re.S).group()
+    row = re.search(r"<tr[^>]*>\s*<th[^>]*>\s*dcmh.*?</tr>", text, flags=re.DOTALL).group()
     cells = re.sub(r"<[^>]+>", " ", row).split()
     assert "7.0" in cells and "0.450" in cells and "yes" not in cells and "nan" not in row
 

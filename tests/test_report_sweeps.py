@@ -349,6 +349,18 @@ def test_single_runs_beside_sweeps_and_alone(tmp_path):
     assert "From ImageNet features to bits" in alone.words and "planned runs" not in alone.words
 
 
+def test_notebooks_of_single_runs_become_pages_and_none_from_elsewhere(tmp_path):
+    cells = [new_markdown_cell("Words."), new_code_cell("secret_code = 1")]
+    for name, notebook in (("mine", "my_notebook"), ("evil", "../elsewhere")):
+        RunRecord(notebook, {}, metrics={"small": {"map_image_to_text": 0.5}}, environment={}).save(tmp_path / "few" / name)
+        nbformat.write(new_notebook(cells=cells), tmp_path / "few" / name / f"{notebook}.ipynb")
+    page = Page(write_folder_report(tmp_path / "few"))
+    assert page.source.count("without code</a>") == 1 and './report-notebooks/mine.html"' in page.source
+    (one,) = (tmp_path / "few" / "report-notebooks").iterdir()
+    assert "Words." in one.read_text() and "secret_code" not in one.read_text()
+    assert Page(write_folder_report(tmp_path / "few")).source == page.source, "the pages are taken for no runs"
+
+
 def test_one_sweeps_own_folder_is_enough(complete, tmp_path):
     folder, _, _ = complete
     shutil.copytree(folder / "runs" / "fashion", tmp_path / "fashion")
@@ -365,11 +377,16 @@ def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
         new_code_cell("secret_code = 1", outputs=[output], execution_count=1),
     ]
     nbformat.write(new_notebook(cells=cells), runs[64, 0].folder / "03_increments.ipynb")
-    assert main(["report", str(tmp_path / "runs"), "--notebooks"]) == 0
+    assert main(["report", str(tmp_path / "runs")]) == 0
     page = Page(tmp_path / "runs" / "report.html")
     pages = sorted((tmp_path / "runs" / "report-notebooks" / "fashion").glob("*.html"))
     assert len(pages) == 6 and page.source.count(">page</a>") == 6
     (one,) = [path for path in pages if runs[64, 0].folder.name == path.stem]
+    (runs[16, 0].folder / "03_increments.ipynb").write_text("{")
+    written = one.stat().st_mtime_ns
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert page.source.count(">page</a>") == 5 and page.words.count("unreadable, notebook") == 1
+    assert one.stat().st_mtime_ns == written, "a page of the same notebook is made once"
     said = one.read_text()
     assert "Words." in said and "<p>table</p>" in said
     headings = re.findall(r"<(h\d)[^>]*>([^<]*)</(h\d)>", said)

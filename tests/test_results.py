@@ -330,10 +330,13 @@ def test_forgetting_from_joint_is_found_across_the_runs_of_one_table_but_no_rati
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path):
+def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path, capsysbinary):
     folder, _, records = complete
     file = tmp_path / "rows.txt"  # the option says what is written, not the file's name
     assert main(["results", str(folder / "runs"), f"--{kind}", str(file)]) == 0
+    capsysbinary.readouterr()
+    assert main(["results", str(folder / "runs"), f"--{kind}"]) == 0
+    assert capsysbinary.readouterr().out == file.read_bytes()
     rows = json.loads(file.read_text()) if kind == "json" else list(csv.DictReader(file.open(newline="")))
     assert len(rows) == len(records) * len(METHODS) and len({tuple(row) for row in rows}) == 1
     for row in rows:

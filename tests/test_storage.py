@@ -27,10 +27,9 @@ def test_a_finished_block_leaves_the_new_file_alone(tmp_path):
 def test_an_error_keeps_the_old_file_and_leaves_no_part(tmp_path):
     path = tmp_path / "result.json"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt):
-        with atomic_path(path) as temporary:
-            temporary.write_text("half of the n")
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:
+        temporary.write_text("half of the n")
+        raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert names_in(tmp_path) == ["result.json"]
 

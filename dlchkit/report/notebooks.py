@@ -5,8 +5,10 @@ from pathlib import Path
 
 from dlchkit.errors import DataError
 from dlchkit.report.formulas import with_formulas
-from dlchkit.report.template import render
-from dlchkit.storage import atomic_path
+from dlchkit.report.template import address, render
+from dlchkit.storage import atomic_path, digest
+
+PAGES = "report-notebooks"  # folder beside a report
 
 # fmt: off
 _TAGS = {
@@ -20,10 +22,26 @@ _EVERYWHERE = {"class", "id", "title"}
 _ATTRIBUTES = {"a": {"href"}, "img": {"alt", "height", "src", "width"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
 
 
+def link_to_page(notebook: Path, home: Path, name: str, *, title: str) -> str | None:
+    """Write a run's notebook as ``home/report-notebooks/<name>.html`` and return the link from a page in ``home``.
+
+    Returns
+    -------
+    None where there is no notebook, or none that can be read: a report says so and goes on
+    """
+    place = Path(PAGES) / f"{name}.html"
+    try:
+        write_notebook_page(notebook, home / place, title=title)
+    except DataError:
+        return None
+    return address(place)
+
+
 def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     """Write an executed notebook as one HTML file without code cells, scripts or anything from elsewhere.
 
     ``title`` is the page's only heading of the first level: the notebook's own stand one level lower.
+    A page that this version of the kit made from the same notebook and title stays.
 
     Parameters
     ----------
@@ -39,9 +57,16 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     import nbformat  # here, with nbconvert, since only pages of notebooks wait for them
     from nbconvert import HTMLExporter
 
+    from dlchkit import __version__
+
     try:
-        content = nbformat.read(notebook, as_version=4)
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        stored = notebook.read_bytes()
+        made_from = digest(__version__, title.encode(errors="replace"), stored)
+        if _is_made_from(path, made_from):
+            return path
+        content = nbformat.reads(stored.decode("utf-8"), as_version=4)
+        nbformat.validate(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise DataError(f"{notebook.name} is no readable notebook ({type(error).__name__}); run it again") from None
     for cell in content.cells:
         if cell.cell_type == "markdown":
@@ -50,8 +75,16 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
     body, _ = exporter.from_notebook_node(content)
     with atomic_path(path) as temporary:
-        temporary.write_text(render("notebook.html", headline=title, body=body), encoding="utf-8")
+        temporary.write_text(render("notebook.html", headline=title, body=body, made_from=made_from), encoding="utf-8")
     return path
+
+
+def _is_made_from(path, digest_of_notebook):
+    try:
+        with open(path, encoding="utf-8") as page:
+            return f'content="{digest_of_notebook}"' in page.read(2000)
+    except (OSError, ValueError):
+        return False
 
 
 def _plain_tags(html) -> str:

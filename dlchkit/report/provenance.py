@@ -109,12 +109,11 @@ def terms_of(data: str) -> str:
     return " ".join(re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", found.group(1)).split()) if found else "its card states none"
 
 
-def finished_runs(results: SweepResults, home: Path, pages: dict[str, Path]) -> list[tuple[str, list[dict]]]:
-    """Point of the grid -> its complete runs: seed, link to the executed notebook, link to its page without code where written."""
+def finished_runs(results: SweepResults, home: Path, pages: dict[str, str | None]) -> list[tuple[str, list[dict]]]:
+    """Point of the grid -> its complete runs: seed, links to its notebook without code and to the notebook itself, None where it cannot be."""
     found = {}
     for run in results.runs:
         if run.name in results.done:
-            page = link_to(pages[run.name], home) if run.name in pages else None
-            entry = {"seed": run.parameters["seed"], "notebook": _partial(run, home), "page": page}
+            entry = {"seed": run.parameters["seed"], "notebook": _partial(run, home), "page": pages[run.name]}
             found.setdefault(results.point_of(run), []).append(entry)
     return list(found.items())

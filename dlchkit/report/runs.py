@@ -14,9 +14,10 @@ from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
 from dlchkit.report.found import FINDING, found_by_queries
+from dlchkit.report.notebooks import link_to_page
 from dlchkit.report.template import render
 from dlchkit.results.collect import is_number
-from dlchkit.storage import atomic_path
+from dlchkit.storage import atomic_path, is_plain_name
 
 TITLES = {
     "00_tour": "The tour",
@@ -37,7 +38,7 @@ DATABASE_CODES = {
 _PROVENANCE = ("data", "n_pairs", "n_classes", "classes_per_stage", "database_codes", "split_digest")
 
 
-def write_report(run_folders: list[Path], path: str | Path) -> Path:
+def write_report(run_folders: list[Path], path: str | Path, *, notebooks: bool = False) -> Path:
     """Write a page that opens offline from the records in ``run_folders``.
 
     Parameters
@@ -45,20 +46,24 @@ def write_report(run_folders: list[Path], path: str | Path) -> Path:
     run_folders : folders with a result.json each; one that is missing or broken is listed
         on the page with the reason, and the rest goes on
     path : the HTML file, written whole or not at all
+    notebooks : beside it, make each run's notebook a page without code, and link it
 
     Returns
     -------
     path
     """
-    records, sections, failures = read_runs(run_folders, EmbeddedPictures())
+    records, sections, failures = read_runs(run_folders, EmbeddedPictures(), Path(path).parent if notebooks else None)
     page = render("runs.html", **_answer(records), sections=sections, environments=_environments(sections), failures=failures)
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
 
 
-def read_runs(run_folders: list[Path], pictures: EmbeddedPictures) -> tuple[list[RunRecord], list[dict], list[dict]]:
-    """Records that hold together, a section of each for the template, and {"name", "reason"} of those that do not."""
+def read_runs(run_folders: list[Path], pictures: EmbeddedPictures, home: Path | None = None) -> tuple[list[RunRecord], list[dict], list[dict]]:
+    """Records that hold together, a section of each for the template, and {"name", "reason"} of those that do not.
+
+    With ``home``, the folder of a report, notebooks become pages there.
+    """
     runs, failures = [], []
     for folder in map(Path, run_folders):
         try:
@@ -70,6 +75,10 @@ def read_runs(run_folders: list[Path], pictures: EmbeddedPictures) -> tuple[list
     runs.sort(key=lambda run: not _is_main(run[0]))  # what the headline rests on comes first
     sections = [section | {"number": number} for number, (_, section) in enumerate(runs, 1)]
     _tell_apart(sections)
+    for section in sections:
+        if home is not None and is_plain_name(section["notebook"]):
+            notebook = section["home"] / f"{section['notebook']}.ipynb"
+            section["page"] = link_to_page(notebook, home, section["folder"], title=section["title"])
     return [record for record, _ in runs], sections, failures
 
 
@@ -112,7 +121,9 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
     data = record.findings.get("data")
     return {
         "title": TITLES.get(record.notebook, record.notebook) + (f", {data}" if data else ""),
+        "home": folder,
         "folder": folder.resolve().name,
+        "page": None,
         "methods": _method_rows(methods),
         "memory": any(method.kept_bytes for method in methods.values()),
         "database_codes": _database_codes(methods),

@@ -13,7 +13,7 @@ from dlchkit.plotting.style import in_words
 from dlchkit.report import drawings, tables
 from dlchkit.report.answer import JOINT, answer, headline
 from dlchkit.report.found import found_by_queries
-from dlchkit.report.notebooks import write_notebook_page
+from dlchkit.report.notebooks import link_to_page
 from dlchkit.report.provenance import failed_runs, finished_runs, link_to, missing_runs, provenance
 from dlchkit.report.runs import DATABASE_CODES, check, own_figures, read_runs, write_report
 from dlchkit.report.template import render
@@ -24,11 +24,13 @@ from dlchkit.results.provenance import differing, environments
 from dlchkit.storage import atomic_path
 from dlchkit.sweep import PLAN
 
-PAGE, NOTEBOOKS = "report.html", "report-notebooks"
+PAGE = "report.html"
 
 
-def write_folder_report(folder: Path, *, baseline: str | None = None, price: float | None = None, notebooks: bool = False) -> Path:
+def write_folder_report(folder: Path, *, baseline: str | None = None, price: float | None = None) -> Path:
     """Write ``folder/report.html``: of sweeps where the folder holds any, of single runs where it does not.
+
+    Beside it, every finished run's notebook becomes a page without code, which it links to.
 
     Parameters
     ----------
@@ -36,8 +38,6 @@ def write_folder_report(folder: Path, *, baseline: str | None = None, price: flo
     baseline : method that the others are compared with seed by seed; None takes joint
         retraining where it was run
     price : EUR per hour of the machine; None shows no money
-    notebooks : write every finished run's notebook as a page without code, below
-        ``folder/report-notebooks``, and link it
 
     Raises
     ------
@@ -51,9 +51,9 @@ def write_folder_report(folder: Path, *, baseline: str | None = None, price: flo
     if not sweeps:
         if not single:
             raise DataError(f"{folder} holds no run: there is no FOLDER/*/result.json in it, and no sweep's {PLAN}")
-        if baseline is not None or price is not None or notebooks:
-            raise DataError(f"{folder} holds single runs and no sweep; --baseline, --price and --notebooks are for sweeps")
-        return write_report(single, folder / PAGE)
+        if baseline is not None or price is not None:
+            raise DataError(f"{folder} holds single runs and no sweep; --baseline and --price are for sweeps")
+        return write_report(single, folder / PAGE, notebooks=True)
     if price is not None and not (math.isfinite(price) and price > 0):
         raise DataError(f"the price is {price}; it must be EUR per hour, more than 0, e.g. 1.20")
     usable = [_usable(results) for results in read_results([folder])]
@@ -61,10 +61,9 @@ def write_folder_report(folder: Path, *, baseline: str | None = None, price: flo
     pictures = EmbeddedPictures()
     sections = []
     for number, (results, broken) in enumerate(usable, 1):
-        pages = _notebook_pages(results, folder) if notebooks else {}
         found = _found(results, pictures, folder, baseline=baseline or JOINT, price=price)
-        sections.append({"number": number, "results": results} | found | _not_found(results, broken, folder) | _rests_on(results, folder, pages))
-    text = _page(sections, dict(zip(("records", "sections", "failures"), read_runs(single, pictures))), price)
+        sections.append({"number": number, "results": results} | found | _not_found(results, broken, folder) | _rests_on(results, folder))
+    text = _page(sections, dict(zip(("records", "sections", "failures"), read_runs(single, pictures, folder))), price)
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return folder / PAGE
@@ -150,8 +149,8 @@ def _not_found(results, broken, home):
     return {"failed": failed_runs(results, home), "begun": begun, "not_begun": not_begun}
 
 
-def _rests_on(results, home, pages):
-    return {"finished": finished_runs(results, home, pages), "provenance": provenance(results)}
+def _rests_on(results, home):
+    return {"finished": finished_runs(results, home, _notebook_pages(results, home)), "provenance": provenance(results)}
 
 
 def _bytes_per_code(results):
@@ -191,11 +190,10 @@ def _budgets(results, pictures):
 
 
 def _notebook_pages(results, home):
-    """Name of a finished run -> its notebook's page without code."""
+    """Name of a finished run -> the link to its notebook's page without code, or None."""
     pages = {}
     for run in results.runs:
-        file = run.folder / run.notebook.name
-        if run.name in results.done and file.is_file():
+        if run.name in results.done:
             title = f"{results.title}: {results.point_of(run)}, seed {run.parameters['seed']}"
-            pages[run.name] = write_notebook_page(file, home / NOTEBOOKS / f"{run.name}.html", title=title)
+            pages[run.name] = link_to_page(run.folder / run.notebook.name, home, run.name, title=title)
     return pages

@@ -10,7 +10,7 @@ The way from records to the page, one file each:
     page         the page
 """
 
-from dlchkit.results.collect import SweepResults, read_results, write_rows
+from dlchkit.results.collect import SweepResults, encode_rows, read_results, write_rows
 from dlchkit.results.page import write_page
 
-__all__ = ["SweepResults", "read_results", "write_page", "write_rows"]
+__all__ = ["SweepResults", "encode_rows", "read_results", "write_page", "write_rows"]

@@ -1,6 +1,7 @@
 """The records of a sweep, by setting and seed, and as tidy rows."""
 
 import csv
+import io
 import itertools
 import json
 import math
@@ -13,7 +14,6 @@ from dlchkit.records import RunRecord
 from dlchkit.storage import atomic_path
 from dlchkit.summary import summarise
 from dlchkit.sweep import PLAN, Run, load_plan
-
 
 SIDE_BY_SIDE = "methods"  # a grid over this parameter says who runs where: its runs are parts of one table, not settings of their own
 
@@ -172,8 +172,8 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
     return rows
 
 
-def write_rows(found: list[SweepResults], path: Path, *, kind: str = "csv") -> Path:
-    """Write `tidy_rows` whole or not at all.
+def encode_rows(found: list[SweepResults], *, kind: str = "csv") -> bytes:
+    """`tidy_rows` as the content of a file.
 
     Parameters
     ----------
@@ -184,35 +184,44 @@ def write_rows(found: list[SweepResults], path: Path, *, kind: str = "csv") -> P
     DataError
         no run is complete, another kind, or pyarrow is not installed
     """
-    if kind not in _WRITERS:
-        raise DataError(f"rows can be written as {', '.join(_WRITERS)}, not as {kind!r}")
+    if kind not in _ENCODERS:
+        raise DataError(f"rows can be written as {', '.join(_ENCODERS)}, not as {kind!r}")
     rows = tidy_rows(found)
     if not rows:
         raise DataError(f"no run of {', '.join(results.name for results in found)} is complete; there is nothing to write yet")
+    return _ENCODERS[kind](rows)
+
+
+def write_rows(found: list[SweepResults], path: Path, *, kind: str = "csv") -> Path:
+    """Write `encode_rows` into a file, whole or not at all."""
+    content = encode_rows(found, kind=kind)
     with atomic_path(path) as temporary:
-        _WRITERS[kind](rows, temporary)
+        temporary.write_bytes(content)
     return path
 
 
-def _write_csv(rows, path):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+def _csv(rows):
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, rows[0])
+    writer.writeheader()
+    writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+    return file.getvalue().encode()
 
 
-def _write_json(rows, path):
-    path.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+def _json(rows):
+    return (json.dumps(rows, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _write_parquet(rows, path):
+def _parquet(rows):
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise DataError('parquet needs pyarrow, which is not installed; python -m pip install "dlchkit[parquet]", or write --csv') from None
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    parquet.write_table(pyarrow.table({name: _of_one_type(values) for name, values in columns.items()}), path)
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({name: _of_one_type(values) for name, values in columns.items()}), file)
+    return file.getvalue()
 
 
 def _of_one_type(values):
@@ -223,4 +232,4 @@ def _of_one_type(values):
     return [None if value is None else json.dumps(value) for value in values]
 
 
-_WRITERS = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
+_ENCODERS = {"csv": _csv, "json": _json, "parquet": _parquet}
