@@ -198,6 +198,7 @@ def test_figures_are_drawn_and_described(result, made, bias):
 
 def test_intervals_are_drawn_within_the_range_of_map(made):
     wide = {**made, "variants": {name: {d: [[0.02, 0.3], [0.5, 0.51], [1.0, 1.0]] for d in DIRECTIONS} for name in made["variants"]}}
+    assert "0.16 to 1.00 (better, still rising)" in describe_label_budget(wide)
     wide_one, narrow, _ = budget_intervals(wide, "better", "image_to_text")
     assert wide_one.low < 0 < narrow.low < narrow.high < 1 < wide_one.high  # Student's t of two seeds
     for axes in plot_label_budget(wide).axes:

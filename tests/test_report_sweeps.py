@@ -239,6 +239,34 @@ def test_memory_is_shown_where_it_was_recorded(tmp_path):
     assert numbers(rows["dlch"][3]) == [3.0, 0.0] and math.isnan(float(rows["joint"][3][0]["data-value"]))
 
 
+def test_measures_of_any_other_notebook_are_shown_with_intervals(tmp_path):
+    for point, run in plan(tmp_path, notebook="01_pretrain").items():
+        record = RunRecord("01_pretrain", {"n_bits": point[0]}, point[1], environment={})
+        record.metrics = {"learned": {"map_image_to_image": 0.5 + point[1] / 10, "items": 1234}, "random": {"map_image_to_image": None}}
+        finish(run, record)
+    page = Page(write_folder_report(tmp_path / "runs"))
+    mean, half = mean_and_half([0.5, 0.6, 0.7])
+    (row,) = page.rows("Other measures, ").values()
+    assert "mAP image to image" in page.words and numbers(row[0]) == numbers(row[1]) == pytest.approx([mean, half], abs=5e-4)
+    assert [cell[0]["data-value"] for cell in row[2:]] == ["1234.0", "1234.0"]
+
+
+def test_measures_with_a_table_of_their_own_stand_there_alone(complete):
+    _, page, _ = complete
+    assert set(page.rows("Other measures, ")) == {"joint", "dlch", "finetune"} and "average over stages image to text" in page.words
+    assert not any(one in page.words for one in ("forgetting from best image", "train seconds", "mAP image to text"))
+
+
+def test_where_nothing_varies_a_run_is_named_by_its_seed(tmp_path):
+    runs = list(plan(tmp_path, seeds=[3, 4, 5], grid={}).values())
+    finish(runs[0], made_up(64, 3))
+    runs[1].folder.mkdir()
+    (runs[1].folder / "failed.json").write_text(json.dumps({"digest": runs[1].digest, "cell": 2, "error": "ValueError: no"}))
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert "Over all runs, dlch, the best of" in page.words and "failed, seed 4, cell 2: ValueError: no" in page.words
+    assert "not begun: seed 5" in page.words and "Finished runs: seed 3" in " ".join(page.words.split())
+
+
 def test_failed_broken_running_and_missing_runs_are_named(tmp_path):
     runs = plan(tmp_path)
     for (bits, seed), run in runs.items():
@@ -274,7 +302,7 @@ def test_one_seed_and_no_joint_do_not_invent_intervals(tmp_path):
     for point, run in runs.items():
         finish(run, made_up(*point, methods={"dlch": 0.1, "lsh": 0.2}))
     page = Page(write_folder_report(tmp_path / "runs"))
-    assert "no run here compares a method" in page.words and "No run here recorded joint" in page.words
+    assert "Nothing to compare with joint retraining" in page.words and "No run here recorded joint" in page.words
     assert all("±" not in cell[1] for row in page.rows("mAP, ").values() for cell in row)
 
 

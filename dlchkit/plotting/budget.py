@@ -72,7 +72,8 @@ def describe_label_budget(result: dict, *, baseline: str = "no transfer") -> str
     parts = []
     for name, rows in result["variants"].items():
         begin, end = (f"{np.mean([np.mean(rows[direction][i]) for direction in DIRECTIONS]):.2f}" for i in (0, -1))
-        curve = f"from {begin} to {end} ({name}, flat from {_in_words(flat_from(result, name))})"
+        flat = _in_words(flat_from(result, name))
+        curve = f"from {begin} to {end} ({name}, {'still rising' if flat == last else f'flat from {flat}'})"
         parts.append(curve if len(result["budgets"]) > 1 else f"{begin} ({name})")
     if len(result["budgets"]) > 1:
         sentence = f"From {first} to {last} labelled pairs per class the mean mAP of both directions goes {joined(parts)}."

@@ -9,7 +9,7 @@ from dlchkit.metrics import Interval
 from dlchkit.plotting.sentences import joined
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.cells import number, over_seeds
-from dlchkit.results.collect import SweepResults
+from dlchkit.results.collect import ALL_RUNS, SweepResults
 from dlchkit.results.increments import cost_of, in_words, kinds_of_database_codes, learns_stage_by_stage
 from dlchkit.results.scores import paired
 
@@ -36,6 +36,11 @@ class Answer:
     percent_saved: Interval | None
     kept: str
     sentences: str
+
+    @property
+    def where(self) -> str:
+        """Where it is compared, to go on from."""
+        return _where(self.setting)
 
     @property
     def short(self) -> str:
@@ -77,6 +82,10 @@ def both_directions(results: SweepResults, method: str, setting: str, *, kind: s
     return {seed: float(np.mean([of[seed] for of in scores])) for seed in scores[0] if seed in scores[1]}
 
 
+def _where(setting):
+    return f"over {setting}" if setting == ALL_RUNS else f"at {setting}"
+
+
 def _stage_by_stage(results, at):
     """Methods other than joint retraining that were there at each of several stages, in recorded order."""
     methods = {}
@@ -90,6 +99,7 @@ def _sentences(results, at, best, gaps, saved, kept):
     scores = {name: [over_seeds(results.values(name, f"map_{d}", at).values()) for d in DIRECTIONS] for name in (best, JOINT)}
     ours, theirs = (joined([f"{number(one.mean)} for {in_words(d)}" for one, d in zip(scores[name], DIRECTIONS)]) for name in (best, JOINT))
     among = f", the best of {len(gaps)} methods that learn stage by stage," if len(gaps) > 1 else ""
+    where = _where(at)
     seeds = "one seed, so no interval: a few hundredths can be chance" if gaps[best].n == 1 else f"95% interval over {gaps[best].n} seeds"
     codes = {
         "yes": "Codes stored once stay bitwise the same",
@@ -97,7 +107,7 @@ def _sentences(results, at, best, gaps, saved, kept):
         "–": "Whether stored codes change was not recorded",
     }
     return (
-        f"At {at}, {best}{among} ends at a mean mAP of {ours}; joint retraining at {theirs}. In the mean of both directions, "
+        f"{where[0].upper()}{where[1:]}, {best}{among} ends at a mean mAP of {ours}; joint retraining at {theirs}. In the mean of both directions, "
         f"{best} {_standing(gaps[best])} ({seeds}){_saving(saved)} after the first stage. "
         f"{codes.get(kept, f'Codes stored once stay bitwise the same {kept}')}.{_without_labels(results, at, best)}"
     )

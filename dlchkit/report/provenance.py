@@ -26,7 +26,7 @@ def failed_runs(results: SweepResults, home: Path) -> list[dict]:
     for run in results.without_record():
         failure = run.failure()
         if failure is not None:
-            entry = {"where": _where(results, run), "cell": failure["cell"], "error": without_places(str(failure["error"]))}
+            entry = {"where": results.name_of(run), "cell": failure["cell"], "error": without_places(str(failure["error"]))}
             found.append(entry | {"notebook": _partial(run, home)})
     return found
 
@@ -44,14 +44,10 @@ def missing_runs(results: SweepResults, home: Path, broken: dict[str, str]) -> t
             continue
         reason = broken.get(run.name) or _why_unfinished(run)
         if reason:
-            begun.append({"where": _where(results, run), "reason": without_places(reason), "notebook": _partial(run, home)})
+            begun.append({"where": results.name_of(run), "reason": without_places(reason), "notebook": _partial(run, home)})
         else:
             not_begun.setdefault(results.point_of(run), []).append(run.parameters["seed"])
     return begun, list(not_begun.items())
-
-
-def _where(results, run):
-    return f"{results.point_of(run)}, seed {run.parameters['seed']}"
 
 
 def _partial(run: Run, home: Path) -> str | None:

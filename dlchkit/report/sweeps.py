@@ -140,8 +140,10 @@ def _found(results, pictures, home, *, baseline, price):
         "cost": partial(tables.cost_table, price=price),
     }
     if at is None or not any(record.methods for record in results.at(at).values()):
-        return found | dict.fromkeys(staged)
-    return found | {name: make(results, at) for name, make in staged.items()}
+        found |= dict.fromkeys(staged)
+    else:
+        found |= {name: make(results, at) for name, make in staged.items()}
+    return found | {"others": tables.other_table(results, staged=found["cost"] is not None)}
 
 
 def _not_found(results, broken, home):
@@ -194,6 +196,6 @@ def _notebook_pages(results, home):
     pages = {}
     for run in results.runs:
         if run.name in results.done:
-            title = f"{results.title}: {results.point_of(run)}, seed {run.parameters['seed']}"
+            title = f"{results.title}: {results.name_of(run)}"
             pages[run.name] = link_to_page(run.folder / run.notebook.name, home, run.name, title=title)
     return pages

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from dlchkit.metrics import Interval
+from dlchkit.plotting.style import in_words as measure_in_words
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.budgets import in_words as budget_in_words
 from dlchkit.results.cells import NOTHING, are_best, number, over_seeds
@@ -167,6 +168,36 @@ def cost_table(results: SweepResults, at: str, *, price: float | None = None) ->
         group["increments, EUR cent"] = _column(cents)
     group["old codes unchanged"] = [Cell({"yes": 1.0, "no": 0.0}.get(cost.kept, math.nan), cost.kept) for cost in costs.values()]
     return _table(list(costs), {"": group})
+
+
+def other_table(results: SweepResults, *, staged: bool) -> Table | None:
+    """Names by measure and setting, of every flat measure that no other table shows.
+
+    None is marked as best: whether high or low is better is not known of them.
+
+    Parameters
+    ----------
+    staged : whether the tables about classes arriving in stages are shown
+    """
+    measures = dict.fromkeys(m for record in results.done.values() for row in record.metrics.values() for m in row)
+    measures = [m for m in measures if not _has_its_own_table(m, staged)]
+    names = [name for name in results.methods if any(results.values(name, m, at) for m in measures for at in with_records(results))]
+    groups = {}
+    for m in measures:
+        columns = {
+            _headed(results, at): [over_seeds(results.values(name, m, at).values()) for name in names]
+            for at in with_records(results)
+            if any(results.values(name, m, at) for name in names)
+        }
+        largest = max((abs(one.mean) for column in columns.values() for one in column if one is not None), default=0)
+        groups[measure_in_words(m)] = {head: _column(column, digits=3 if largest < 10 else 1) for head, column in columns.items()}
+    return _table(names, groups) if names else None
+
+
+def _has_its_own_table(measure, staged):
+    of_directions = ("map", *((*FORGETTING, *(f"map_{kind}" for kind in KINDS)) if staged else ()))
+    own = {f"{one}_{direction}" for one in of_directions for direction in DIRECTIONS}
+    return measure in own or (staged and (measure in ("train_seconds", "time_reduction") or measure.endswith("_bytes")))
 
 
 def budget_table(found: dict) -> Table:

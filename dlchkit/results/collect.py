@@ -15,6 +15,7 @@ from dlchkit.storage import atomic_path
 from dlchkit.summary import summarise
 from dlchkit.sweep import PLAN, Run, load_plan
 
+ALL_RUNS = "all runs"  # the setting of a sweep in which nothing but the seed varies
 SIDE_BY_SIDE = "methods"  # a grid over this parameter says who runs where: its runs are parts of one table, not settings of their own
 
 
@@ -53,7 +54,7 @@ class SweepResults:
     def settings(self) -> list[str]:
         """All points of the grid in words, such as "64 bits", in its order; without `SIDE_BY_SIDE`."""
         grid = {name: values for name, values in self.grid.items() if name != SIDE_BY_SIDE}
-        return [_in_words(dict(zip(grid, values)), self.fixed) for values in itertools.product(*grid.values())]
+        return [_in_words(dict(zip(grid, values)), self.fixed) or ALL_RUNS for values in itertools.product(*grid.values())]
 
     @property
     def methods(self) -> list[str]:
@@ -82,11 +83,15 @@ class SweepResults:
 
     def setting_of(self, run: Run) -> str:
         """The one of ``settings`` that a run belongs to."""
-        return _in_words({name: run.parameters[name] for name in self.grid if name != SIDE_BY_SIDE}, self.fixed)
+        return _in_words({name: run.parameters[name] for name in self.grid if name != SIDE_BY_SIDE}, self.fixed) or ALL_RUNS
 
     def point_of(self, run: Run) -> str:
-        """A run's point of the grid in words, with all that varies."""
+        """A run's point of the grid in words, with all that varies; "" if nothing does."""
         return _in_words({name: run.parameters[name] for name in self.grid}, self.fixed)
+
+    def name_of(self, run: Run) -> str:
+        """A run's point of the grid and its seed in words."""
+        return ", ".join(filter(None, [self.point_of(run), f"seed {run.parameters['seed']}"]))
 
 
 def is_number(value) -> bool:
@@ -142,7 +147,7 @@ def _merged(records):
 def _in_words(point, fixed):
     named = point or {name: fixed[name] for name in ("n_bits",) if name in fixed}
     said = [f"{value} bits" if name == "n_bits" else f"{name} {_value_in_words(value)}" for name, value in named.items()]
-    return ", ".join(said) or "all runs"
+    return ", ".join(said)
 
 
 def _value_in_words(value):

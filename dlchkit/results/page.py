@@ -108,7 +108,7 @@ def _failures(results):
         if failure is not None:
             kind = re.split(r"[:(]", failure["error"])[0].strip()
             where = f"cell {failure['cell']}, " if failure["cell"] is not None else ""
-            said.append(f"{results.point_of(run)}, seed {run.parameters['seed']}: {where}{kind}")
+            said.append(f"{results.name_of(run)}: {where}{kind}")
     return said
 
 
