@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from dlchkit.cli import main
+from dlchkit.metrics import Interval
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.report import write_folder_report
 from dlchkit.report.answer import answer, headline
@@ -176,6 +178,11 @@ def test_the_answer_names_the_best_method_and_its_gap(complete):
     saved = np.mean([100 * r.metrics["dlch"]["time_reduction"] for r in records])
     assert f"{saved:.0f}%" in found.sentences and "stay bitwise the same" in found.sentences and "flatters" in found.sentences
     assert headline([found]).startswith(f"dlch ends {mean:.3f} mAP below joint retraining, for ".replace("0.", ".", 1))
+    above = replace(found, gap=Interval(-0.02, -0.03, -0.01, 3))
+    assert headline([found, above]).startswith(
+        f"In 2 sweeps dlch ends from {mean:.3f} mAP below to .020 above joint retraining, for ".replace("0.", ".", 1)
+    )
+    assert headline([above, replace(above, method="exact")]).startswith("The best methods of 2 sweeps end .020 mAP above joint retraining, for ")
     assert found.sentences.replace("[-", "[−").replace(", -", ", −") in page.words
 
 

@@ -1,6 +1,5 @@
 """The answer of a sweep in words: which method, how near to joint retraining, for how much training time."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,22 +148,20 @@ def _saving(saved):
 
 
 def headline(answers: list[Answer]) -> str:
-    """The page's title: one sweep's answer, or which method came nearest how often and by how much."""
+    """The page's title: one sweep's answer, or between what bounds the best methods of all sweeps end."""
     if not answers:
         return "Sweeps of lifelong cross-modal hashing"
+    gaps = [one.gap.mean for one in answers]
     if len(answers) == 1:
-        (one,) = answers
-        return f"{one.method} ends {_below(one.gap.mean)} joint retraining{_saving_roughly([one])}"
-    wins = Counter(one.method for one in answers).most_common()
-    name = wins[0][0]
-    own = [one for one in answers if one.method == name]
-    low, high = min(one.gap.mean for one in own), max(one.gap.mean for one in own)
+        return f"{answers[0].method} ends {_below(gaps[0])} joint retraining{_saving_roughly(answers)}"
+    methods = {one.method for one in answers}
+    who = f"In {len(answers)} sweeps {answers[0].method} ends" if len(methods) == 1 else f"The best methods of {len(answers)} sweeps end"
+    low, high = min(gaps), max(gaps)
     if _side(low) == _side(high):
         how_far = f"{_range(*sorted([number(abs(low)), number(abs(high))]), ' mAP')} {_side(low)}"
     else:
-        how_far = f"from {_below(low)} to {number(high)} below"
-    often = f"all {len(answers)}" if len(own) == len(answers) else f"{len(own)} of {len(answers)}"
-    return f"{name} comes nearest to joint retraining in {often} sweeps: {how_far} it{_saving_roughly(own)}"
+        how_far = f"from {_below(high)} to {number(abs(low))} above"
+    return f"{who} {how_far} joint retraining{_saving_roughly(answers)}"
 
 
 def _range(low, high, unit):
