@@ -122,12 +122,14 @@ def work(run: Run) -> int:
         try:
             _run(run)
         except (DataError, NotebookFailed) as error:
-            note_failure(run, *_last_line_and_cell(str(error)))
-            return 1
+            said, cell = _last_line_and_cell(str(error))
         except OSError as error:  # a full disk, a folder that may not be written
-            note_failure(run, f"{type(error).__name__}: {error.strerror or error}")
-            return 1
-        return 0
+            said, cell = f"{type(error).__name__}: {error.strerror or error}", None
+        else:
+            return 0
+        print(said, file=sys.stderr)  # for who started it, if there is no room for the file
+        note_failure(run, said, cell)
+        return 1
 
 
 def _run(run):

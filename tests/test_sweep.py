@@ -205,14 +205,14 @@ def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, mon
     assert {bits: run.state() for (bits, _), run in runs_of(out).items()} == {16: "open", 32: "done"}
 
 
-def test_an_unwritable_folder_is_said_in_one_line_by_the_worker(tmp_path, monkeypatch):
+def test_an_unwritable_folder_is_said_in_one_line_by_the_worker(tmp_path, monkeypatch, capsys):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
     monkeypatch.setattr("dlchkit.workers.run_notebook", full)
     assert work(replace(run, notebook=tmp_path / "small.ipynb")) == 1
-    assert run.failure()["error"] == "OSError: No space left on device"
+    assert run.failure()["error"] == "OSError: No space left on device" == capsys.readouterr().err.strip()
 
 
 def test_a_second_process_waits_and_leaves_a_finished_run_alone(tmp_path, monkeypatch):
