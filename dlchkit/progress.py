@@ -45,9 +45,12 @@ class LogLines:
         return f"[{len(self.taken)}/{self.n_runs}] {run.name}: {result}{f' (about {in_time(left)} left)' if left else ''}"
 
     def seconds_left(self) -> float:
-        """Mean time of a run x runs to go / runs at a time; 0 at the end and before the first is done."""
-        to_go = self.n_runs - len(self.taken)
-        return sum(self.taken) / max(len(self.taken), 1) * to_go / min(self.most_at_work, max(to_go, 1))
+        """What the runs to go still need if each takes the mean time, / runs at a time; 0 at the end and before the first is done."""
+        to_go, mean, now = self.n_runs - len(self.taken), sum(self.taken) / max(len(self.taken), 1), time.monotonic()
+        at_work = [max(mean - (now - since), 0) for _, _, since in self.at_work.values()]
+        waiting = to_go - len(at_work)
+        longest = mean if waiting > 0 else max(at_work, default=0)  # no worker helps another with a run
+        return max((sum(at_work) + mean * waiting) / min(self.most_at_work, max(to_go, 1)), longest)
 
     def finished(self, line: str, outcome: str | None) -> None:
         self.say(line)
