@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -125,7 +126,10 @@ def sweep(options) -> int:
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
         backend = _here(1 if options.workers is None else options.workers)
-    return _run(sweeps, folder, backend, retry_failed=options.retry_failed)
+    failed = _run(sweeps, folder, backend, retry_failed=options.retry_failed)
+    n_runs = len(in_order(sweeps))
+    print(f"{n_runs - len(failed)} of {n_runs} run{'s' * (n_runs != 1)} complete; for the page: dlchkit report {shlex.quote(options.out)}")
+    return 1 if failed else 0
 
 
 def _here(workers: int):
@@ -134,8 +138,8 @@ def _here(workers: int):
     return local_backend(workers)
 
 
-def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> int:
-    """Run what is not done yet, shown on a terminal or line by line; 1 if a run failed."""
+def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> list:
+    """Run what is not done yet, shown on a terminal or line by line; the runs that failed, named with their notebooks."""
     from functools import partial
 
     from dlchkit.backends import run_sweeps
@@ -144,8 +148,9 @@ def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> int:
     display = LiveLines() if sys.stdout.isatty() else LogLines(partial(print, flush=True))
     failed = run_sweeps(sweeps, folder, backend=backend, display=display, retry_failed=retry_failed)
     for run, error in failed:
-        print(f"failed: {run.name}: {error}")
-    return 1 if failed else 0
+        notebook = run.folder / run.notebook.name
+        print(f"failed: {run.name}: {error}" + (f" ({notebook})" if notebook.is_file() else ""))
+    return failed
 
 
 def results(options) -> int:

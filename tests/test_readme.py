@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dlchkit.sweep import in_order
+from dlchkit.sweep_file import plan_sweep
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -27,6 +30,13 @@ def test_the_two_commands_are_there_once():
     lines = "".join(blocks("sh")).splitlines()
     assert lines.count("python -m pip install -e . && dlchkit tour") == 1
     assert lines.count('python -m pip install -e ".[test]" && python -m pytest') == 1
+
+
+def test_the_sweep_file_plans_twenty_runs(tmp_path):
+    (block,) = blocks("yaml")
+    (tmp_path / "night.yaml").write_text(block.replace("my/folder", "scenes"))
+    plan = plan_sweep(tmp_path / "night.yaml", tmp_path / "night")
+    assert len(in_order((plan,))) == 20 and {run.cell_timeout for run in in_order((plan,))} == {3600}
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))

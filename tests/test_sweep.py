@@ -117,7 +117,8 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     out, file = tmp_path / "out", write_sweep(tmp_path, wait)
     assert command(file, out, "-j", "2") == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "2 runs: 0 done before, 2 to do" and [line[:5] for line in shown[1:]] == ["[1/2]", "[2/2]"] and "left)" in shown[1]
+    assert shown[0] == "2 runs: 0 done before, 2 to do" and [line[:5] for line in shown[1:3]] == ["[1/2]", "[2/2]"] and "left)" in shown[1]
+    assert shown[3:] == [f"2 of 2 runs complete; for the page: dlchkit report {out}"]
 
     runs = runs_of(out)
     records = {bits: run.record() for (bits, _), run in runs.items()}
@@ -133,7 +134,7 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     assert command(file, out, "--dry-run") == 0 and capsys.readouterr().out.endswith(": open\n")
     (runs[32, 0].folder / "done.txt").write_text(runs[32, 0].digest)
     assert command(file, out) == 0
-    assert capsys.readouterr().out == "1 run: 1 done before, 0 to do\n"
+    assert capsys.readouterr().out.startswith("1 run: 1 done before, 0 to do\n1 of 1 run complete;")
     assert stamps == {folder: (folder / "result.json").stat().st_mtime_ns for folder in stamps}
 
     write_sweep(tmp_path, "1 + 1", grid={"n_bits": [32]})
@@ -150,6 +151,7 @@ def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsy
     shown = capsys.readouterr().out
     assert "failed after" in shown and shown.count("\nfailed: small/n_bits=") == 2 and "ValueError: the last line" in shown
     runs = runs_of(out)
+    assert f"ValueError: the last line ({runs[16, 0].folder / 'small.ipynb'})\n" in shown and "1 of 3 runs complete" in shown
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "failed", 24: "failed", 32: "done"}
     failure = json.loads((runs[16, 0].folder / "failed.json").read_text())
     assert failure == {"digest": runs[16, 0].digest, "cell": failure["cell"], "error": "ValueError: the last line"} and type(failure["cell"]) is int

@@ -130,7 +130,7 @@ def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monke
     assert command(file, "out", *on(two_workers)) == 1  # a relative folder: the workers stand elsewhere
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "3 runs: 0 done before, 3 to do" and [line[:5] for line in shown[1:4]] == ["[1/3]", "[2/3]", "[3/3]"]
-    assert shown[4].startswith("failed: small/n_bits=64_seed=0-") and "died" in shown[4].lower() and len(shown) == 5
+    assert shown[4].startswith("failed: small/n_bits=64_seed=0-") and "died" in shown[4].lower() and len(shown) == 6
     runs = runs_of(tmp_path / "out")
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "done", 32: "done", 64: "failed"}
     a, b = (runs[bits, 0].record() for bits in (16, 32))
@@ -168,7 +168,7 @@ def test_a_killed_worker_loses_nothing_finished_and_its_run_begins_again_elsewhe
         said, errors = sweep.communicate(timeout=60)
     finally:
         sweep.kill()
-    assert (sweep.returncode, errors) == (0, "") and said.count("\n") == 3
+    assert (sweep.returncode, errors) == (0, "") and said.count("\n") == 4
     assert {run.state() for run in runs_of(out).values()} == {"done"}
     assert (runs_of(out)[16, 0].folder / "result.json").stat().st_mtime_ns == stamp
     assert not any(is_alive(process) for process in processes)
