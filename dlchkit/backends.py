@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dlchkit import preflight
 from dlchkit.errors import DataError
 from dlchkit.progress import LogLines
 from dlchkit.sweep import Run, Sweep, in_order, save_plan
@@ -78,6 +79,11 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
     folder : the one the sweeps were planned for
     backend : `local_backend` or `dlchkit.cluster.dask_backend`
     display : is told of every run that starts and ends
+
+    Raises
+    ------
+    DataError
+        before anything runs or is written, where `dlchkit.preflight.check` finds a run that cannot go well
     """
     runs = {"done": [], "failed": [], "open": []}
     for run in in_order(sweeps):
@@ -87,7 +93,8 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
     known = [(run, in_words(run.failure())) for run in before]
     known += [(run, _not_started(first)) for run in to_do if (first := _first_failed(before, run))]
     to_do = [run for run in to_do if not _first_failed(before, run)]
-    with backend as run_all:
+    with backend as (check, run_all):
+        check(preflight.wanted_by(sweeps, to_do))
         for sweep in sweeps:
             save_plan(sweep, folder)
         said = f", {len(before)} failed before (--retry-failed tries them again)" if before else ""
@@ -125,7 +132,7 @@ def local_backend(workers: int = 1):
     """
     if workers < 1:
         raise DataError(f"workers is {workers}; a sweep needs one at least")
-    yield partial(_run_here, workers=workers)
+    yield preflight.check, partial(_run_here, workers=workers)
 
 
 def _run_here(runs, *, workers) -> Iterator[Started | Ended | None]:

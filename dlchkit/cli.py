@@ -107,6 +107,7 @@ def report(options) -> int:
 def sweep(options) -> int:
     """One notebook under many parameters and seeds; goes on where it was stopped."""
     from dlchkit.errors import DataError
+    from dlchkit.preflight import wanted_by
     from dlchkit.sweep import in_order
     from dlchkit.sweep_file import plan_sweeps
 
@@ -116,16 +117,19 @@ def sweep(options) -> int:
     if options.scheduler:
         folder = folder.resolve()  # its workers stand in other folders
     sweeps = plan_sweeps([Path(file) for file in options.sweep], folder)
-    if options.dry_run:
-        for planned in in_order(sweeps):
-            print(f"{planned.name}: {planned.state()}")
-        return 0
     if options.scheduler:
         from dlchkit.cluster import dask_backend
 
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
         backend = _here(1 if options.workers is None else options.workers)
+    if options.dry_run:
+        states = [(planned, planned.state()) for planned in in_order(sweeps)]
+        with backend as (check, _):
+            check(wanted_by(sweeps, [planned for planned, state in states if state != "done"]))
+        for planned, state in states:
+            print(f"{planned.name}: {state}")
+        return 0
     failed = _run(sweeps, folder, backend, retry_failed=options.retry_failed)
     n_runs = len(in_order(sweeps))
     print(f"{n_runs - len(failed)} of {n_runs} run{'s' * (n_runs != 1)} complete; for the page: dlchkit report {shlex.quote(options.out)}")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from dlchkit import preflight
 from dlchkit.backends import Ended, Started, Waiting
 from dlchkit.errors import DataError
 from dlchkit.sweep import Run
@@ -57,7 +58,7 @@ def dask_backend(address: str, folder: Path, workers: int | None = None):
     try:
         check_versions(client, address)
         _check_folder(client, folder)
-        yield partial(_run_there, client=client, address=address, workers=workers)
+        yield partial(_check_there, client=client), partial(_run_there, client=client, address=address, workers=workers)
     finally:
         with contextlib.suppress(OSError, TimeoutError):
             client.close(timeout=5)
@@ -131,6 +132,18 @@ def _leave_token(folder: str, token: str) -> str:
     path = Path(folder) / f"{token}-{uuid.uuid4().hex}"
     path.touch()  # in a folder that is there: none is made
     return path.name
+
+
+def _check_there(wanted, *, client):
+    """`preflight.check` on every worker, which must find the data at its own places."""
+    if not wanted:
+        return
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    asked = {worker: client.submit(preflight.check, wanted, workers=[worker], pure=False) for worker in workers}
+    for worker, future in asked.items():
+        error = future.exception()
+        if error is not None:
+            raise DataError(f"Dask worker {worker}: {error}")
 
 
 # --- while runs are at work ---

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.batch import read_parameters, resource_folder
-from dlchkit.catalog import load, load_source, locate
-from dlchkit.codes import check_n_bits
+from dlchkit.batch import resource_folder
+from dlchkit.catalog import load, locate
 from dlchkit.data import PairedDataset
-from dlchkit.errors import DataError
-from dlchkit.scenes import KINDS
 from dlchkit.streams import stage_sizes
 from dlchkit.sweep import Run, Sweep
 from dlchkit.sweep_file import plan_sweep
@@ -16,7 +13,7 @@ from dlchkit.sweep_file import plan_sweep
 
 @dataclass(frozen=True)
 class TourPlan:
-    """A sweep whose parameters and data have been checked; nothing has run yet.
+    """A sweep that suits its data; nothing has run yet.
 
     Attributes
     ----------
@@ -35,7 +32,7 @@ class TourPlan:
 
 
 def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters: dict | None = None, **columns) -> TourPlan:
-    """Check the data and every parameter before anything runs.
+    """Plan the tour over a data set, which is read for what suits it.
 
     Parameters
     ----------
@@ -52,8 +49,6 @@ def plan_tour(data: str, folder: Path, *, source: str | None = None, parameters:
     if source is not None:
         given["source"] = source if source in ("", "scenes") else str(Path(source).resolve())
     sweep = plan_sweep(resource_folder("notebooks") / "tour.yaml", folder, parameters=given | (parameters or {}))
-    defaults = {name: parameter.default for notebook in sweep.notebooks for name, parameter in read_parameters(notebook).items()}
-    _check_settings(defaults | sweep.fixed, own)
     return TourPlan(sweep, own.left_out if own is not None else ())
 
 
@@ -66,15 +61,3 @@ def _fitting(pairs: PairedDataset) -> dict:
 
 def _usual_source(pairs: PairedDataset) -> str:
     return "scenes" if pairs.image_features is None else ""
-
-
-def _check_settings(settings: dict, own: PairedDataset | None) -> None:
-    """Refuse now what a notebook would refuse after minutes."""
-    check_n_bits(settings["n_bits"])
-    n_classes, stages = len(KINDS if own is None else own.class_names), settings["classes_per_stage"]
-    if not all(type(count) is int and count > 0 for count in stages) or sum(stages) != n_classes:
-        example = stage_sizes(n_classes, min(3, n_classes))
-        raise DataError(f"classes_per_stage is {stages}; it must be whole numbers that add up to the data's {n_classes} classes, e.g. {example}")
-    if settings["source"] not in ("", "scenes"):
-        brings_features = own is not None and own.image_features is not None and settings["image_encoder"] in ("auto", "features")
-        load_source(settings["source"], use="features" if brings_features else "images")

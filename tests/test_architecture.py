@@ -14,7 +14,7 @@ LAYERS = [
     {"losses", "metrics", "budget"},
     {"encoders", "transfer", "correlation"},
     {"lifelong", "evaluation", "examples", "summary", "trials", "bias", "policy"},
-    {"download", "loaders", "catalog", "plotting", "status", "report", "batch", "sweep", "sweep_file", "workers", "backends", "cluster", "shards", "progress", "results", "index", "bench", "tour", "cli"},
+    {"download", "loaders", "catalog", "plotting", "status", "report", "batch", "sweep", "sweep_file", "workers", "preflight", "backends", "cluster", "shards", "progress", "results", "index", "bench", "tour", "cli"},
 ]
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

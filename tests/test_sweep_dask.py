@@ -119,6 +119,13 @@ def test_no_run_at_a_time_is_refused(tmp_path, capsys):
     assert "needs one at least" in said
 
 
+def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, capsys, two_workers):
+    (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, parameters: {data: no/such}, seeds: [0]}")
+    error = refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers))
+    assert "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
+    assert "no/such" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers), "--dry-run")
+
+
 # --- what is run ---
 
 

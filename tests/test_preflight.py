@@ -1,0 +1,96 @@
+"""What a run would refuse after minutes is refused before any run starts, in one line that names it."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from small_sweep import command, write_sweep
+
+from dlchkit import preflight
+from dlchkit.batch import resource_folder
+from dlchkit.preflight import Wanted, check, wanted_by
+from dlchkit.sweep import in_order
+from dlchkit.sweep_file import plan_sweeps
+
+
+@pytest.fixture
+def items(tmp_path):
+    """A folder of twelve items of two classes, with features."""
+    folder = tmp_path / "items"
+    folder.mkdir()
+    with open(folder / "items.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["id", "text", "label"], *([i, f"word{i % 3} thing", "ab"[i % 2]] for i in range(12))])
+    np.save(folder / "image_features.npy", np.zeros((12, 4), np.float32))
+    return folder
+
+
+def sweep_file(folder, **entries):
+    content = {"notebook": "03_increments", "title": "Bits", "parameters": {}, "grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
+    (folder / "bits.yaml").write_text(yaml.safe_dump(content))
+    return folder / "bits.yaml"
+
+
+def mistakes(parameters, said, **entries):
+    return pytest.param({"parameters": parameters, **entries}, said, id=said)
+
+
+@pytest.mark.parametrize("option", [[], ["--dry-run"]], ids=["run", "dry run"])
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        mistakes({"data": "no/such"}, "'no/such' is neither a folder nor a data set of the kit"),
+        mistakes({"data": "mirflickr"}, "data set 'mirflickr' is not in"),
+        mistakes({"data": "ITEMS", "labels": "lable"}, "did you mean 'label'"),
+        mistakes({"data": "ITEMS"}, "add up to the data's 2 classes, e.g. [1, 1]"),
+        mistakes({"classes_per_stage": [10, 3]}, "add up to the data's 16 classes"),
+        mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
+        mistakes({"methods": []}, "name one at least"),
+        mistakes({}, "n_bits is 12; a code length must be a positive multiple of 8", grid={"n_bits": [16, 12]}),
+        mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
+        mistakes({"image_weights": "absent.safetensors"}, "image_weights is 'absent.safetensors', which does not exist"),
+        mistakes({"runs": "absent"}, "runs is 'absent', which does not exist", notebook="04_forgetting"),
+    ],
+)
+def test_a_run_that_cannot_go_well_stops_the_sweep_before_it_starts(tmp_path, items, capsys, entries, said, option):
+    entries = {**entries, "parameters": {name: str(items) if value == "ITEMS" else value for name, value in entries["parameters"].items()}}
+    assert command(sweep_file(tmp_path, **entries), tmp_path / "out", *option) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err and "bits/n_bits=" in shown.err and shown.err.count("\n") == 1 and not shown.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_data_set_is_read_once(tmp_path, items, monkeypatch):
+    read, load = [], preflight.load
+    monkeypatch.setattr(preflight, "load", lambda *names, **columns: read.append(names) or load(*names, **columns))
+    file = sweep_file(tmp_path, parameters={"data": str(items), "classes_per_stage": [1, 1]}, seeds=[0, 1, 2])
+    sweeps = plan_sweeps([file], tmp_path / "out")
+    check(wanted_by(sweeps, in_order(sweeps)))
+    assert read == [(str(items),)]
+
+
+def test_the_kits_own_notebooks_pass_with_their_defaults(tmp_path):
+    names = [path.stem for path in sorted(resource_folder("notebooks").glob("*.ipynb"))]
+    sweeps = plan_sweeps([sweep_file(tmp_path, notebook=names, grid={})], tmp_path / "out")
+    wanted = wanted_by(sweeps, in_order(sweeps))
+    assert [one.run.rpartition("/")[2] for one in wanted] == [name for name in names if name != "05_report"] and all(one.kits_own for one in wanted)
+    check(wanted)
+
+
+def test_a_notebook_of_ones_own_may_have_methods_and_parameters_of_its_own(tmp_path):
+    sweeps = plan_sweeps([write_sweep(tmp_path)], tmp_path / "out")
+    assert not wanted_by(sweeps, in_order(sweeps)), "it has no data of the kit"
+    shutil.copyfile(resource_folder("notebooks") / "03_increments.ipynb", tmp_path / "mine.ipynb")
+    sweeps = plan_sweeps([sweep_file(tmp_path, notebook="mine.ipynb", parameters={"methods": ["my own"]}, grid={"n_bits": [12]})], tmp_path / "out")
+    (mine,) = wanted_by(sweeps, in_order(sweeps))
+    assert not mine.kits_own and mine.settings["epochs"] == 30 and mine.settings["methods"] == ["my own"]
+    check([mine])
+
+
+def test_a_source_that_is_not_used_for_its_pictures_is_read_for_its_features(tmp_path, items, refused):
+    (tmp_path / "source").mkdir()
+    columns = {"text": "text", "labels": "label", "group": "", "min_class_size": 0, "skip_bad_rows": False}
+    settings = {"data": str(items), **columns, "source": str(tmp_path / "source"), "image_encoder": "auto"}
+    with refused("a run: ", "labels.npy does not exist"):
+        check([Wanted("a run", settings, kits_own=False)])
