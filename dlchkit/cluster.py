@@ -138,12 +138,19 @@ def _check_there(wanted, *, client):
     """`preflight.check` on every worker, which must find the data at its own places."""
     if not wanted:
         return
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    asked = {worker: client.submit(preflight.check, wanted, workers=[worker], pure=False) for worker in workers}
+    asked = {worker: client.submit(preflight.check, wanted, workers=[worker], pure=False) for worker in _workers(client)}
     for worker, future in asked.items():
+        while not future.done():
+            if worker not in _workers(client):  # no other worker may answer for it
+                raise DataError(f"Dask worker {worker} is gone; start the sweep again without it")
+            time.sleep(LOOK_EVERY)
         error = future.exception()
         if error is not None:
             raise DataError(f"Dask worker {worker}: {error}")
+
+
+def _workers(client):
+    return client.scheduler_info(n_workers=-1)["workers"]
 
 
 # --- while runs are at work ---

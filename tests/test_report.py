@@ -329,5 +329,32 @@ def test_findings_that_are_rows_become_a_table(report):
     rows = [{"way": "mmd", "p_value": 0.0123, "seen": [1, 2]}, {"way": "kl", "p_value": None, "seen": []}]
     page = report(with_examples([], tests=rows, odd=[{"a": 1}, {"b": 2}], long=[{"n": i} for i in range(60)]))
     cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][ >].*?</t[hd]>", page.source)]
-    assert cells[:9] == ["way", "p value", "seen", "mmd", "0.012", "1, 2", "kl", "–not defined", ""]
+    assert cells[:9] == ["way", "p value", "seen", "mmd", "0.012", "1, 2", "kl", "–not defined", "none"]
     assert "a: 1, b: 2" in page.words and "20 more rows stand" in page.words and cells[-40:] == [str(i) for i in range(40)]
+    page = report(with_examples([], tests={"all": {"score": 0.5, "gain": 0.1}, "nothing": {"score": 0.4}}))
+    assert re.findall(r"<td[^>]*>(?:<span[^>]*>)*([^<]+)", page.source)[-6:] == ["all", "0.500", "0.100", "nothing", "0.400", "–"]
+
+
+def test_label_budgets_and_the_bias_of_the_source_are_drawn_where_they_hold_together(report):
+    rows = {direction: [[0.3, 0.4], [0.5, 0.6]] for direction in ("image_to_text", "text_to_image")}
+    budget = {
+        "budgets": [5, 20],
+        "seeds": [0, 1],
+        "labelled_pairs": [[9, 9], [40, 40]],
+        "variants": {"no transfer": rows, "CHTN": rows},
+        "references": {},
+    }
+    bias = {
+        "class_names": ["a", "b"],
+        "distance": [0.5, 0.7],
+        "before": {"image": [0.2, None]},
+        "after": {"image": [0.6, 0.4]},
+        "rank_correlation": {"image": 0.1},
+    }
+    page = report(with_examples([], label_budget=budget, source_bias=bias))
+    assert "From 5 to 20 labelled pairs per class" in page.words and "the gains lie between those of a" in page.words
+    assert "label budget" not in page.words and "source bias" not in page.words
+    undefined = budget | {"variants": {"no transfer": {direction: [[0.3, 0.4], [0.5, None]] for direction in rows}}}
+    assert "variants: no transfer" in report(with_examples([], label_budget=undefined)).words
+    page = report(with_examples([], label_budget={"budgets": [5]}, source_bias=[1]))
+    assert "budgets: 5" in page.words and "source bias" in page.words and "labelled pairs per class" not in page.words

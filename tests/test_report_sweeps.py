@@ -290,12 +290,31 @@ def test_failed_broken_running_and_missing_runs_are_named(tmp_path):
     odd = made_up(64, 2, stages=2)
     finish(runs[64, 2], odd)
     page = Page(write_folder_report(tmp_path / "runs"))
+    other = made_up(16, 2)
+    other.findings["label_budget"] = {"budgets": [5]}
+    assert "the record does not hold together" in page_of_one(tmp_path / "more", other)
+    rows = {direction: [[0.3, None], [0.5, 0.6]] for direction in DIRECTIONS}
+    other.findings["label_budget"] = {
+        "budgets": [5, 20],
+        "seeds": [0, 1],
+        "labelled_pairs": [[9, 9], [40, 40]],
+        "variants": {"none": rows},
+        "references": {},
+    }
+    assert "No picture: value 1 is nan" in page_of_one(tmp_path / "undefined", other)
     assert "2 of 6 planned runs are complete, 1 failed" in page.words and str(tmp_path) not in page.source
     listed = page.words[page.words.index("These runs are in none of the numbers") :]
     assert "failed, 16 bits, seed 0, cell 7: FileNotFoundError: items.csv is not there" in listed
     assert "16 bits, seed 1: began and has no result yet" in listed and "not readable JSON" in listed and "another number of stages" in listed
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and not attributes["href"].startswith("#")]
     assert links and all((tmp_path / "runs" / unquote(link)).is_file() for link in links)
+
+
+def page_of_one(folder, record):
+    """The words of the page of a sweep whose only run left ``record``."""
+    folder.mkdir()
+    finish(plan(folder)[16, 2], record)
+    return Page(write_folder_report(folder / "runs")).words
 
 
 def test_a_sweep_without_any_run_is_still_a_page(tmp_path):

@@ -1,6 +1,7 @@
 """A sweep on a Dask cluster: a scheduler and two workers over TCP, one of them killed; nothing finished is lost."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -124,6 +125,13 @@ def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, cap
     error = refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers))
     assert "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
     assert "no/such" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers), "--dry-run")
+
+
+def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch, empty_cluster):
+    empty_cluster.add_workers(1)
+    monkeypatch.setattr(cluster.preflight, "check", lambda wanted: os._exit(1))
+    (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, seeds: [0]}")
+    assert "is gone; start the sweep again" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster))
 
 
 # --- what is run ---

@@ -16,6 +16,7 @@ from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
 from dlchkit.report.found import FINDING, found_by_queries
 from dlchkit.report.notebooks import link_to_page
 from dlchkit.report.template import render
+from dlchkit.results import budgets
 from dlchkit.results.collect import is_number
 from dlchkit.storage import atomic_path, is_plain_name
 
@@ -34,6 +35,10 @@ DATABASE_CODES = {
     "learned": "learned from the items' labels, so every item of the database must be labelled; this flatters the scores",
     "encoded": "computed by the encoders when an item arrived and kept since, with no knowledge of its labels",
     "reencoded": "computed anew by today's encoders, so that every old item is touched again",
+}
+_DRAWN = {  # finding -> its title, what is made of it, its picture and its sentence
+    "label_budget": ("Labelled pairs per class", lambda found: budgets.merge([found]), plotting.plot_label_budget, plotting.describe_label_budget),
+    "source_bias": ("Who gains from the source", dict, plotting.plot_source_bias, plotting.describe_source_bias),
 }
 _PROVENANCE = ("data", "n_pairs", "n_classes", "classes_per_stage", "database_codes", "split_digest")
 
@@ -119,6 +124,7 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
     methods = record.methods
     others = {name: row if isinstance(row, dict) else {"value": row} for name, row in record.metrics.items() if name not in methods}
     data = record.findings.get("data")
+    drawn = _finding_figures(record.findings, pictures)
     return {
         "title": TITLES.get(record.notebook, record.notebook) + (f", {data}" if data else ""),
         "home": folder,
@@ -131,8 +137,8 @@ def _section(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> dic
         "provenance": _provenance(record),
         "notebook": record.notebook,
         "environment": _environment(record),
-        "findings": {in_words(name): value for name, value in record.findings.items() if name not in (*_PROVENANCE, FINDING)},
-        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures),
+        "findings": {in_words(name): value for name, value in record.findings.items() if name not in (*_PROVENANCE, FINDING, *drawn)},
+        "figures": _stream_figures(methods, pictures) + _score_figures(others, pictures) + list(drawn.values()),
         "own_figures": own_figures(record, folder, pictures),
         "found": found_by_queries(record.findings),
     }
@@ -237,6 +243,19 @@ def _score_figures(metrics: dict, pictures: EmbeddedPictures) -> list[dict]:
         return []
     figure, sentence = plotting.plot_scores(scores, title="mAP by direction"), plotting.describe_scores(scores)
     return [pictures.entry(plotting.png(figure), "Scores", alt=f"Bars of mAP. {sentence}", caption=sentence)]
+
+
+def _finding_figures(findings: dict, pictures: EmbeddedPictures) -> dict[str, dict]:
+    """Findings that have a picture, where they hold what it needs; others are shown as they are."""
+    entries = {}
+    for name, (title, read, plot, describe) in _DRAWN.items():
+        try:
+            found = read(findings[name])
+            figure, sentence = plotting.png(plot(found)), describe(found)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            continue
+        entries[name] = pictures.entry(figure, title, alt=f"{title}. {sentence}", caption=sentence)
+    return entries
 
 
 def own_figures(record: RunRecord, folder: Path, pictures: EmbeddedPictures) -> list[dict]:

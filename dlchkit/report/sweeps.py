@@ -107,12 +107,14 @@ def _usable(results: SweepResults) -> tuple[SweepResults, dict[str, str]]:
             check(record)
             if not all(isinstance(row, dict) for row in record.metrics.values()):
                 raise DataError("its metrics are no mapping from a method to its measures")
+            if budgets.FINDING in record.findings:
+                budgets.merge([record.findings[budgets.FINDING]])
             lengths = {R.shape for method in record.methods.values() for R in method.R.values()}
             first = stages.setdefault(results.setting_of(run), lengths)
             if lengths != first and lengths and first:
                 raise DataError("it has another number of stages than the other seeds at its setting")
             good[run.name] = record
-        except (DataError, TypeError, AttributeError) as error:
+        except (DataError, TypeError, AttributeError, KeyError, IndexError) as error:
             broken[run.name] = str(error) if isinstance(error, DataError) else f"the record does not hold together ({type(error).__name__}: {error})"
     return replace(results, done=good), broken
 
@@ -185,10 +187,17 @@ def _budgets(results, pictures):
     for setting in tables.with_records(results):
         merged = budgets.merged(results, setting)
         if merged is not None:
-            sentence = plotting.describe_label_budget(merged)
-            figure = pictures.entry(plotting.png(plotting.plot_label_budget(merged)), "Label budget", alt=sentence, caption=sentence)
+            figure = _budget_figure(merged, pictures)
             found.append({"setting": setting, "n_seeds": len(merged["seeds"]), "table": tables.budget_table(merged), "figure": figure})
     return found
+
+
+def _budget_figure(found, pictures):
+    try:
+        figure, sentence = plotting.plot_label_budget(found), plotting.describe_label_budget(found)
+    except DataError as error:  # a score that is not defined has no interval
+        return {"address": None, "missing": f"No picture: {error}.", "caption": ""}
+    return pictures.entry(plotting.png(figure), "Label budget", alt=sentence, caption=sentence)
 
 
 def _notebook_pages(results, home):

@@ -72,13 +72,13 @@ def in_text(value) -> str:
     if isinstance(value, dict):
         value = [f"{name}: {in_text(item)}" for name, item in value.items()]
     if isinstance(value, (list, tuple)):
-        value = ", ".join(map(in_text, value))
+        value = ", ".join(map(in_text, value)) or "none"
     text = "–" if value is None else str(value)
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rstrip() + " …"
 
 
 def as_table(value) -> dict | None:
-    """A recorded list of mappings with the same keys as a table; None for any other value.
+    """A recorded list of mappings with the same keys, or a mapping to mappings with the first one's keys, as a table; else None.
 
     Returns
     -------
@@ -89,7 +89,13 @@ def as_table(value) -> dict | None:
     --------
     >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"], as_table([{"way": 1}, {"p": 2}]), as_table([])
     (['p'], None, None)
+    >>> as_table({"mmd": {"p": 0.02}, "none": {}})["rows"]
+    [{'name': 'mmd', 'p': 0.02}, {'name': 'none', 'p': None}]
     """
+    if isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):
+        first = next(iter(value.values()), {})
+        fit = first and all(row.keys() <= first.keys() - {"name"} for row in value.values())
+        return as_table([{"name": name} | dict.fromkeys(first) | row for name, row in value.items()]) if fit else None
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value):
         return None
     columns = list(value[0])

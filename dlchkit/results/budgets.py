@@ -20,15 +20,18 @@ ABLATION, ALL = "ablation", "all terms"
 
 
 def merged(results: SweepResults, setting: str) -> dict | None:
-    """The label budgets of all runs at one setting as one, each seed once; None if no run has any.
+    """The label budgets of all runs at one setting as one; None if no run has any."""
+    found = [record.findings[FINDING] for record in results.at(setting).values() if FINDING in record.findings]
+    return merge(found) if found else None
+
+
+def merge(found: list[dict]) -> dict:
+    """Recorded label budgets as one, each seed once.
 
     Returns
     -------
     what `dlchkit.trials.label_budget` returns, undefined scores as NaN
     """
-    found = [record.findings[FINDING] for record in results.at(setting).values() if FINDING in record.findings]
-    if not found:
-        return None
     place = {seed: (run, i) for run in reversed(found) for i, seed in enumerate(run["seeds"])}
     seeds = sorted(place)
 
