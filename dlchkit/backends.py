@@ -77,7 +77,8 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
     Parameters
     ----------
     folder : the one the sweeps were planned for
-    backend : `local_backend` or `dlchkit.cluster.dask_backend`
+    backend : `local_backend` or `dlchkit.cluster.dask_backend`; entered, it gives the two
+        functions that check runs (`dlchkit.preflight.check`) and run them where they will run
     display : is told of every run that starts and ends
 
     Raises

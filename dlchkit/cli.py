@@ -105,7 +105,7 @@ def report(options) -> int:
 
 
 def sweep(options) -> int:
-    """One notebook under many parameters and seeds; goes on where it was stopped."""
+    """Notebooks under many parameters and seeds; goes on where it was stopped."""
     from dlchkit.errors import DataError
     from dlchkit.preflight import wanted_by
     from dlchkit.sweep import in_order
@@ -174,7 +174,8 @@ def results(options) -> int:
     if options.page:
         places = (Path(place).name if Path(place).is_absolute() else place for place in (*options.folder, options.page))
         *folders, page = places
-        print(write_page(found, Path(options.page), command=f"dlchkit results {' '.join(folders)} --page {page}"))
+        written = write_page(found, Path(options.page), command=f"dlchkit results {' '.join(folders)} --page {page}")
+        print(written, file=sys.stderr if OUT in rows.values() else sys.stdout)  # no line of it among the rows
     return 0
 
 
@@ -259,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--baseline", metavar="NAME", help="sweeps: the method that others are compared with, seed by seed (default: joint)")
     one.add_argument("--price", type=float, metavar="EUR_PER_HOUR", help="sweeps: what an hour of the machine costs, to show training in money")
 
-    one = command(sweep, "Run a notebook under every combination of parameters and seeds.")
+    one = command(sweep, "Run a notebook, or several, under every combination of parameters and seeds.")
     one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid, seeds and cell_timeout")
     one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the runs; what is done there is not done again")
     one.add_argument("--backend", choices=("local", "dask"), default="local", help="processes here, or a Dask cluster (default: local)")

@@ -337,6 +337,9 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path, capsysbinar
     capsysbinary.readouterr()
     assert main(["results", str(folder / "runs"), f"--{kind}"]) == 0
     assert capsysbinary.readouterr().out == file.read_bytes()
+    assert main(["results", str(folder / "runs"), f"--{kind}", "--page", str(tmp_path / "page.md")]) == 0
+    shown = capsysbinary.readouterr()
+    assert shown.out == file.read_bytes() and shown.err.endswith(b"page.md\n")
     rows = json.loads(file.read_text()) if kind == "json" else list(csv.DictReader(file.open(newline="")))
     assert len(rows) == len(records) * len(METHODS) and len({tuple(row) for row in rows}) == 1
     for row in rows:
