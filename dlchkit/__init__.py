@@ -20,15 +20,15 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "bank": ["CodeBank"],
-    "bias": ["source_bias"],
-    "budget": ["budget_intervals", "flat_from", "gain_over", "mean_scores", "score_table"],
+    "transfer.bias": ["source_bias"],
+    "metrics.budgets": ["budget_intervals", "flat_from", "gain_over", "mean_scores", "score_table"],
     "bench.increment": ["bench_increment"],
     "bench.ranking": ["bench_map"],
     "bench.scale": ["work_out_scale"],
     "bench.search": ["bench_search"],
-    "catalog": ["load", "load_source", "locate"],
-    "codes": ["binarize", "hamming_distance", "pack_codes", "unpack_codes"],
-    "correlation": ["fit_cca", "fit_kernel_cca"],
+    "data.catalog": ["load", "load_source", "locate"],
+    "codes": ["binarize", "hamming_distance", "label_cosine", "pack_codes", "shares_label", "unit_labels", "unpack_codes"],
+    "transfer.correlation": ["fit_cca", "fit_kernel_cca"],
     "data": ["PairedDataset", "PairedFeatures", "SourceDataset", "SourceFeatures", "Stage", "choose_labelled"],
     "encoders": [
         "HashHead",
@@ -41,8 +41,7 @@ _ROOMS = {
         "typed_features",
     ],
     "errors": ["DataError"],
-    "evaluation": ["compare", "evaluate", "evaluate_correlation", "evaluate_encoded", "evaluate_posteriors", "run_once", "run_stream"],
-    "examples": ["find_examples", "typed_example"],
+    "evaluation": ["compare", "evaluate", "evaluate_encoded", "find_examples", "run_once", "run_stream", "typed_example"],
     "index": ["CodeIndex", "FaissIndex", "MilvusIndex", "Neighbours", "load_index"],
     "lifelong": [
         "DCMH",
@@ -114,15 +113,14 @@ _ROOMS = {
         "why",
         "yearly_cost",
     ],
-    "status": ["progress"],
+    "plotting.progress_line": ["progress"],
     "records": ["MethodRecord", "RunRecord"],
     "report": ["write_folder_report", "write_report"],
-    "shards": ["fit_shards"],
-    "similarity": ["label_cosine", "shares_label", "unit_labels"],
-    "streams": ["class_incremental_stream", "load_stream", "retrieval_split", "save_stream", "split_rows", "stage_sizes", "stream_digest"],
-    "summary": ["summarise"],
-    "transfer": ["CHTN_TERMS", "HybridTransferNetwork", "KIT_TERMS", "MHTN_TERMS", "train_transfer"],
-    "trials": ["ablation_variants", "label_budget"],
+    "runs.shards": ["fit_shards"],
+    "data.streams": ["class_incremental_stream", "load_stream", "retrieval_split", "save_stream", "split_rows", "stage_sizes", "stream_digest"],
+    "metrics.summary": ["summarise"],
+    "transfer": ["CHTN_TERMS", "HybridTransferNetwork", "KIT_TERMS", "MHTN_TERMS", "evaluate_correlation", "evaluate_posteriors", "train_transfer"],
+    "transfer.label_budgets": ["ablation_variants", "label_budget"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = sorted(_ROOM_OF)

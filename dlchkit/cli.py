@@ -42,7 +42,7 @@ def _refuse(reason, code: int) -> int:
 
 def tour(options) -> int:
     """All notebooks in order, each reading the records of those before; ends with the report."""
-    from dlchkit.tour import plan_tour
+    from dlchkit.runs.tour import plan_tour
 
     plan = plan_tour(
         options.data,
@@ -66,7 +66,7 @@ def tour(options) -> int:
 
 def run(options) -> int:
     """One notebook, strictly."""
-    from dlchkit.batch import notebook_path, run_notebook
+    from dlchkit.runs.notebook import notebook_path, run_notebook
 
     parameters = {**_from_yaml(options.file), **_pairs(options.parameter)}
     run_notebook(notebook_path(options.notebook), Path(options.out), parameters, cell_timeout=options.cell_timeout, progress=sys.stderr.isatty())
@@ -76,8 +76,8 @@ def run(options) -> int:
 
 def notebooks(options) -> int:
     """Copy the notebooks, the tour's sweep file and the dataset cards out of the package; files that are there stay."""
-    from dlchkit.batch import resource_folder
     from dlchkit.errors import DataError
+    from dlchkit.storage import resource_folder
 
     folder = Path(options.folder)
     files = [
@@ -107,9 +107,9 @@ def report(options) -> int:
 def sweep(options) -> int:
     """Notebooks under many parameters and seeds; goes on where it was stopped."""
     from dlchkit.errors import DataError
-    from dlchkit.preflight import wanted_by
-    from dlchkit.sweep import in_order
-    from dlchkit.sweep_file import plan_sweeps
+    from dlchkit.runs.check import wanted_by
+    from dlchkit.runs.plan import in_order
+    from dlchkit.runs.sweep_file import plan_sweeps
 
     folder = Path(options.out)
     if (options.backend == "dask") != (options.scheduler is not None):
@@ -118,7 +118,7 @@ def sweep(options) -> int:
         folder = folder.resolve()  # its workers stand in other folders
     sweeps = plan_sweeps([Path(file) for file in options.sweep], folder)
     if options.scheduler:
-        from dlchkit.cluster import dask_backend
+        from dlchkit.runs.cluster import dask_backend
 
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
@@ -137,7 +137,7 @@ def sweep(options) -> int:
 
 
 def _here(workers: int):
-    from dlchkit.backends import local_backend
+    from dlchkit.runs.local import local_backend
 
     return local_backend(workers)
 
@@ -146,8 +146,8 @@ def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> list:
     """Run what is not done yet, shown on a terminal or line by line; the runs that failed, named with their notebooks."""
     from functools import partial
 
-    from dlchkit.backends import run_sweeps
-    from dlchkit.progress import LiveLines, LogLines
+    from dlchkit.runs.display import LiveLines, LogLines
+    from dlchkit.runs.local import run_sweeps
 
     display = LiveLines() if sys.stdout.isatty() else LogLines(partial(print, flush=True))
     failed = run_sweeps(sweeps, folder, backend=backend, display=display, retry_failed=retry_failed)
@@ -183,7 +183,7 @@ def fit(options) -> int:
     """Exact hashing learned from shards of features, here or on a cluster."""
     from dlchkit.errors import DataError
     from dlchkit.lifelong import ExactHashing, load_exact, save_exact
-    from dlchkit.shards import fit_shards
+    from dlchkit.runs.shards import fit_shards
 
     out = Path(options.out)
     if out.is_dir():
@@ -211,8 +211,8 @@ def _pairs(parameters) -> dict[str, str]:
 def _from_yaml(path: str | None) -> dict:
     if path is None:
         return {}
-    from dlchkit.batch import read_yaml
     from dlchkit.errors import DataError
+    from dlchkit.runs.notebook import read_yaml
 
     content = read_yaml(Path(path), "parameter file")
     if not isinstance(content, dict):

@@ -1,4 +1,7 @@
-"""What goes wrong by a user's input, said in one line: what, where, what would be right."""
+"""Errors caused by user input, reported in one line: what is wrong, where, and what would be right."""
+
+import difflib
+from collections.abc import Iterable
 
 _LONGEST = 2000  # letters
 
@@ -22,3 +25,18 @@ class DataError(ValueError):
 
 class NotebookFailed(RuntimeError):
     """A cell failed or a kernel died; the message names notebook, cell and error."""
+
+
+def nearest_name(name: object, known: Iterable[str]) -> str:
+    """A hint for an unknown name: the known name that is spelled most like it, or all of them.
+
+    Examples
+    --------
+    >>> nearest_name("joimt", ["joint", "dlch"])
+    "did you mean 'joint'?"
+    >>> nearest_name("xyz", ["joint", "dlch"])
+    'there are joint, dlch'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"

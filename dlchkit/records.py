@@ -43,7 +43,7 @@ class MethodRecord:
         both encoded just before the stage was learned; NaN for the first
     chance : direction -> [stage]: the same for a ranking drawn at random
     kept_bytes : bytes that the method held after each stage to learn the next, codes of the
-        database excluded, see `dlchkit.lifelong.kept.kept_bytes`; NaN for skipped stages,
+        database excluded, see `dlchkit.lifelong.memory.kept_bytes`; NaN for skipped stages,
         empty where nobody measured
     """
 

@@ -96,3 +96,10 @@ def digest(*parts) -> str:
         sha.update(len(raw).to_bytes(8, "little"))
         sha.update(raw)
     return sha.hexdigest()
+
+
+def resource_folder(name: str) -> Path:
+    """The folder "notebooks" or "datasets": inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name

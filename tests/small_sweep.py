@@ -8,7 +8,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dlchkit.cli import main
-from dlchkit.sweep import load_plan
+from dlchkit.runs.plan import load_plan
 
 PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nsizes: list = [1, 2]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
 SAVES = """

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dlchkit.codes import binarize
 from dlchkit.data import Stage
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
 from dlchkit.lifelong import (
     DCMH,
@@ -23,13 +24,12 @@ from dlchkit.lifelong import (
     JointRetraining,
     LearningWithoutForgetting,
     RandomHyperplanes,
-    original,
+    first_stage,
 )
 from dlchkit.lifelong.ewc import squared_gradients
 from dlchkit.lifelong.itq import learn_rotation
 from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.losses import negative_log_likelihood
-from dlchkit.streams import class_incremental_stream
 
 STEPWISE = (FineTuning, FrozenFirstStage, LearningWithoutForgetting, ElasticWeightConsolidation, ExperienceReplay, DarkExperienceReplay)
 LINEAR = (RandomHyperplanes, IterativeQuantization)
@@ -190,8 +190,8 @@ def test_frozen_towers_never_change_and_store_what_they_see(stream):
 
 def batch_of(learner, data, rows):
     """Outputs of the towers for some rows, in training mode, as lists of floats too."""
-    inputs = original.tower_inputs(learner, data)
-    out = {name: u[rows] for name, u in original.outputs(learner.towers, inputs).items()}
+    inputs = first_stage.tower_inputs(learner, data)
+    out = {name: u[rows] for name, u in first_stage.outputs(learner.towers, inputs).items()}
     return out, {name: u.tolist() for name, u in out.items()}
 
 
@@ -225,12 +225,12 @@ def test_more_distillation_moves_the_outputs_less(stream):
 
 def test_squared_gradients_equal_one_backward_pass_per_item(stream):
     learner = after(small(ElasticWeightConsolidation), stream[:1])
-    inputs = {name: x[:6] for name, x in original.tower_inputs(learner, stream[0].database).items()}
+    inputs = {name: x[:6] for name, x in first_stage.tower_inputs(learner, stream[0].database).items()}
     similarity, codes = inputs["label"] @ inputs["label"].T, torch.ones(6, 16)
-    anchors = original.outputs(learner.towers, inputs)
+    anchors = first_stage.outputs(learner.towers, inputs)
 
     def loss(out, rows):
-        return original.stage_loss(out, anchors, codes[rows], similarity[rows])
+        return first_stage.stage_loss(out, anchors, codes[rows], similarity[rows])
 
     expected = {weight: torch.zeros_like(weight) for weight in learner.towers.parameters()}
     for i in range(6):
@@ -274,10 +274,10 @@ def test_more_importance_moves_the_weights_less(stream):
 
 def test_kept_items_are_pulled_to_their_stored_codes(stream, monkeypatch):
     learner = after(small(ExperienceReplay, rehearsal=30), stream[:1])
-    data, codes_seen, rows_seen, plain = stream[1].database, [], [], original.stage_loss
-    monkeypatch.setattr(original, "stage_loss", lambda out, anchors, codes, s: codes_seen.append(codes) or plain(out, anchors, codes, s))
+    data, codes_seen, rows_seen, plain = stream[1].database, [], [], first_stage.stage_loss
+    monkeypatch.setattr(first_stage, "stage_loss", lambda out, anchors, codes, s: codes_seen.append(codes) or plain(out, anchors, codes, s))
     kept = deepcopy(learner.rehearsed)
-    original.train_original_stage(learner, data, rehearsed=kept, penalty=lambda rows, out: rows_seen.append(rows) or 0)
+    first_stage.train_original_stage(learner, data, rehearsed=kept, penalty=lambda rows, out: rows_seen.append(rows) or 0)
     rows, codes = torch.cat(rows_seen).numpy(), torch.cat(codes_seen).numpy()
     old = rows >= len(data)
     assert np.array_equal(np.unique(rows), np.arange(len(data) + 30))  # everything is trained on

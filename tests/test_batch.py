@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit.batch import Parameter, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
 from dlchkit.errors import DataError, NotebookFailed
+from dlchkit.runs.notebook import Parameter, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
 
 PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nfast: bool = True  # a switch\nsizes: list = [1, 2]  # sizes\nout: str = ""  # folder'
 SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", globals())\nrecord.save()'

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from dlchkit.bias import class_recall, distance_to_source, source_bias
-from dlchkit.budget import budget_intervals, flat_from, gain_over, mean_scores, score_table
-from dlchkit.correlation import fit_cca
 from dlchkit.data import SourceFeatures, choose_labelled
-from dlchkit.evaluation import evaluate_correlation, evaluate_posteriors
+from dlchkit.data.streams import retrieval_split
+from dlchkit.metrics.budgets import budget_intervals, flat_from, gain_over, mean_scores, score_table
 from dlchkit.plotting import describe_label_budget, describe_source_bias, plot_label_budget, plot_source_bias, png
 from dlchkit.records import DIRECTIONS, RunRecord
-from dlchkit.streams import retrieval_split
 from dlchkit.transfer import CHTN_TERMS, train_transfer
-from dlchkit.trials import VARIANTS, ablation_variants, label_budget
+from dlchkit.transfer.bias import class_recall, distance_to_source, source_bias
+from dlchkit.transfer.correlation import fit_cca
+from dlchkit.transfer.label_budgets import VARIANTS, ablation_variants, label_budget
+from dlchkit.transfer.scoring import evaluate_correlation, evaluate_posteriors
 
 QUICK = {"epochs": 1, "width": 8, "device": "cpu"}
 

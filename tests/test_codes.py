@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlchkit.codes import as_words, binarize, check_n_bits, hamming_distance, pack_codes, packed_hamming_distance, unpack_codes
+from dlchkit.codes import (
+    as_words,
+    binarize,
+    check_n_bits,
+    hamming_distance,
+    pack_codes,
+    packed_hamming_distance,
+    unpack_codes,
+)
 
 few = settings(deadline=None, max_examples=25)
 n_bytes = st.integers(1, 20)

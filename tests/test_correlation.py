@@ -9,9 +9,9 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from dlchkit.correlation import fit_cca, fit_kernel_cca
-from dlchkit.evaluation import evaluate_correlation
-from dlchkit.similarity import shares_label
+from dlchkit.codes import shares_label
+from dlchkit.transfer import evaluate_correlation
+from dlchkit.transfer.correlation import fit_cca, fit_kernel_cca
 
 
 @pytest.fixture(scope="module")

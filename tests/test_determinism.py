@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlchkit.workers import THREAD_VARIABLES
+from dlchkit.runs.worker import THREAD_VARIABLES
 
 RUN = """
 import hashlib, json, sys

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlchkit.catalog import load
-from dlchkit.download import BLOCK, fetch
-from dlchkit.loaders import coco
+from dlchkit.data.catalog import load
+from dlchkit.data.download import BLOCK, fetch
+from dlchkit.data.loaders import coco
 
 BODY = np.random.default_rng(0).bytes(300_000)
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"

@@ -14,8 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import models
 
-from dlchkit import catalog
-from dlchkit.data import SourceDataset
+from dlchkit.data import SourceDataset, catalog
 from dlchkit.encoders import cache
 from dlchkit.encoders.cache import cached_features, content_digest
 from dlchkit.encoders.heads import HashHead
@@ -183,7 +182,7 @@ def test_scenes_are_rendered_once_by_two_at_a_time(tmp_path, monkeypatch):
         return np.zeros((n, 4, 4, 3), np.uint8), np.arange(n)
 
     monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
-    monkeypatch.setattr("dlchkit.scenes.render_source", render)
+    monkeypatch.setattr("dlchkit.data.scenes.render_source", render)
     one, other = in_two_threads(lambda: catalog.load_source("scenes", n=3))
     assert one.labels.tolist() == other.labels.tolist() == [0, 1, 2] and len(rendered) == 1
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare, evaluate, evaluate_encoded, run_once, run_stream
 from dlchkit.lifelong import DLCH, FineTuning, JointRetraining, make_learners
 from dlchkit.metrics import mean_average_precision
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import RunRecord
-from dlchkit.streams import class_incremental_stream
-from dlchkit.summary import summarise
 
 DIRECTIONS = {"image_to_text", "text_to_image"}
 KINDS = ("learned", "encoded", "reencoded")

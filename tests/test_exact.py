@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from dlchkit.data import Stage
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
 from dlchkit.lifelong.exact import ExactHashing, ExactLearner, LabelCodes, ModalitySums, code_objective, left_out_error
-from dlchkit.lifelong.exact.validation import penalty
+from dlchkit.lifelong.exact.ridge_choice import penalty
 from dlchkit.metrics import forgetting_from_joint, mean_average_precision
-from dlchkit.streams import class_incremental_stream
 
 SIDES, WIDTHS = ("image", "text"), {"image": 5, "text": 3}
 seeds = st.integers(0, 2**32 - 1)

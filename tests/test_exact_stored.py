@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from dlchkit.errors import DataError
-from dlchkit.lifelong.exact import ExactHashing, load_exact, save_exact, stored
+from dlchkit.lifelong.exact import ExactHashing, load_exact, save_exact, state_file
 
 few = settings(max_examples=60, deadline=None)
 
@@ -166,7 +166,7 @@ def test_a_save_that_dies_leaves_the_old_file_and_nothing_else(hashing, tmp_path
             target.write_bytes(before[: len(before) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stored, "save_file", dies)
+    monkeypatch.setattr(state_file, "save_file", dies)
     with pytest.raises(KeyboardInterrupt):
         save_exact(hashing, path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -8,11 +8,11 @@ import pytest
 
 from dlchkit import find_examples, typed_example
 from dlchkit.bank import CodeBank
-from dlchkit.batch import resource_folder
 from dlchkit.cli import main
 from dlchkit.data import PairedDataset
 from dlchkit.records import DIRECTIONS, RunRecord
 from dlchkit.report.found import found_by_queries
+from dlchkit.storage import resource_folder
 
 N_BITS = 8  # so short that many distances tie
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlchkit.catalog import load, load_source
-from dlchkit.loaders.checks import image_problem
-from dlchkit.loaders.items import load_items
-from dlchkit.loaders.source import load_source_folder
+from dlchkit.data.catalog import load, load_source
+from dlchkit.data.loaders.items_csv import load_items
+from dlchkit.data.loaders.row_checks import image_problem
+from dlchkit.data.loaders.source_folder import load_source_folder
 
 TEXTS = ["a red shirt", "a blue shirt", "a red shoe", "a blue shoe", "one more shoe"]
 KINDS = ["shirt", "shirt", "shoe", "shoe", "shoe"]

@@ -29,22 +29,21 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
-from dlchkit import catalog
-from dlchkit.batch import check_parameters, read_parameters, read_yaml, run_digest
+from dlchkit.data import catalog
+from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
 from dlchkit.encoders.pretrain import small_encoder
-from dlchkit.loaders import apart
 from dlchkit.records import FILE_NAME, MethodRecord, RunRecord
-from dlchkit.streams import class_incremental_stream, load_stream, save_stream
-from dlchkit.sweep import FAILED, PLAN, load_plan, save_plan
-from dlchkit.sweep_file import plan_sweeps
-from dlchkit.workers import in_words
+from dlchkit.runs.notebook import check_parameters, read_parameters, read_yaml, run_digest
+from dlchkit.runs.plan import FAILED, PLAN, load_plan, save_plan
+from dlchkit.runs.sweep_file import plan_sweeps
+from dlchkit.runs.worker import in_words
 
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch):
-    monkeypatch.setattr(apart, "SECONDS", 5)
+    monkeypatch.setattr(mat_process, "SECONDS", 5)
 
 
 @pytest.fixture

@@ -27,17 +27,17 @@ from damaged_files import (
 )
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit import catalog
-from dlchkit.batch import read_parameters, read_yaml
+from dlchkit.data import catalog
+from dlchkit.data.loaders import coco, mat_process
+from dlchkit.data.loaders.mat_files import mat_keys
+from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
 from dlchkit.errors import DataError
-from dlchkit.loaders import apart, coco
-from dlchkit.loaders.mat import mat_keys
 from dlchkit.records import FILE_NAME, RunRecord
-from dlchkit.streams import class_incremental_stream, load_stream, save_stream
-from dlchkit.sweep import PLAN, load_plan
-from dlchkit.sweep_file import plan_sweeps
+from dlchkit.runs.notebook import read_parameters, read_yaml
+from dlchkit.runs.plan import PLAN, load_plan
+from dlchkit.runs.sweep_file import plan_sweeps
 
 
 @pytest.fixture
@@ -254,11 +254,11 @@ def test_a_mat_file_that_points_to_another_file_is_refused(tmp_path, refused, ho
 def test_a_mat_file_that_crashes_its_reader_does_not_take_the_caller_along(tmp_path, refused, monkeypatch):
     save_v5(tmp_path / "a-lall.mat", LAll=one_hot())
     assert mat_keys(tmp_path / "a-lall.mat") == ["LAll"]
-    apart._reader.process.kill()  # as a segmentation fault does
-    apart._reader.process.wait()
+    mat_process._reader.process.kill()  # as a segmentation fault does
+    mat_process._reader.process.wait()
     assert mat_keys(tmp_path / "a-lall.mat") == ["LAll"]
-    apart._reader.process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr(apart, "SECONDS", 0.2)
+    mat_process._reader.process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(mat_process, "SECONDS", 0.2)
     with refused("a-lall.mat", "its reader did not end in 0 s"):
         mat_keys(tmp_path / "a-lall.mat")
     monkeypatch.undo()

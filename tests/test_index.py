@@ -189,9 +189,9 @@ def test_a_save_that_is_cut_off_leaves_the_old_index_whole(tmp_path, monkeypatch
     index = filled()
     index.save(tmp_path)
     index.add(codes_of(1, seed=3), np.array(["another"]))
-    from dlchkit.index import stored
+    from dlchkit.index import index_files
 
-    monkeypatch.setattr(stored, "_digest", lambda header: (_ for _ in ()).throw(OSError("disk full")))  # parts written, header not
+    monkeypatch.setattr(index_files, "_digest", lambda header: (_ for _ in ()).throw(OSError("disk full")))  # parts written, header not
     with pytest.raises(OSError, match="disk full"):
         index.save(tmp_path)
     monkeypatch.undo()

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from dlchkit import evaluation
 from dlchkit.bank import CodeBank
 from dlchkit.data import Stage
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
-from dlchkit.lifelong.kept import kept_bytes
+from dlchkit.lifelong.memory import kept_bytes
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.results import write_page
 from dlchkit.results.collect import SweepResults
-from dlchkit.streams import class_incremental_stream
-from dlchkit.summary import summarise
-from dlchkit.sweep import Run
+from dlchkit.runs.plan import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
 WIDTHS = {"image": 12, "text": 10}

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
 from dlchkit.lifelong import DLCH, FineTuning, JointRetraining
 from dlchkit.lifelong.dlch import RELEASED, TUNED, balanced_weights, solve_new_codes
 from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.metrics import mean_average_precision
-from dlchkit.streams import class_incremental_stream
 
 LEARNERS = (DLCH, FineTuning, JointRetraining)
 DIRECTIONS = {"image_to_text", "text_to_image"}

@@ -5,7 +5,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from dlchkit.catalog import FETCH, load, locate
+from dlchkit.data.catalog import FETCH, load, locate
 
 RANDOM = np.random.default_rng(1)
 
@@ -37,7 +37,7 @@ def test_a_folder_of_ones_own_is_found_by_its_name_below_the_folder_of_data_sets
 
 
 def test_every_named_data_set_has_a_card():
-    from dlchkit.batch import resource_folder
+    from dlchkit.storage import resource_folder
 
     for name in FETCH:
         assert f'load("{name}"' in (resource_folder("datasets") / f"{name}.md").read_text(encoding="utf-8")

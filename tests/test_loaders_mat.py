@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dlchkit.catalog import load
+from dlchkit.data.catalog import load
+from dlchkit.data.loaders.hdf5_pictures import StoredImages
+from dlchkit.data.loaders.mat_files import find_key, read_matrix, row_axis
 from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import as_pixels
-from dlchkit.loaders.mat import find_key, read_matrix, row_axis
-from dlchkit.loaders.stored import StoredImages
 
 N, TAGS, CLASSES, HEIGHT, WIDTH = 11, 5, 4, 6, 8
 RANDOM = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlchkit.catalog import load
+from dlchkit.data.catalog import load
 
 REAL = Path(os.environ.get("DLCHKIT_DATASETS") or Path(__file__).parents[2] / "shared" / "data")
 

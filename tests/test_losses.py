@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlchkit.codes import unit_labels
 from dlchkit.losses import (
     CodeSums,
     agreement,
@@ -21,7 +22,6 @@ from dlchkit.losses import (
     squared_mmd,
     summed_inner_product_fit,
 )
-from dlchkit.similarity import unit_labels
 
 
 class Draw:

@@ -8,10 +8,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_rankings import ONE_QUERY, against_one_query, at_distances, cutoffs, every_order, items, random_retrieval, shuffled
+from plain_rankings import (
+    ONE_QUERY,
+    against_one_query,
+    at_distances,
+    cutoffs,
+    every_order,
+    items,
+    random_retrieval,
+    shuffled,
+)
 from sklearn.metrics import average_precision_score
 
-from dlchkit.metrics import average_precision, distance_histograms, histograms, mean_average_precision, ranked_average_precision
+from dlchkit.metrics import (
+    average_precision,
+    distance_histograms,
+    histograms,
+    mean_average_precision,
+    ranked_average_precision,
+)
 
 nan = float("nan")
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_rankings import ONE_QUERY, against_one_query, cutoffs, every_order, graded_items, items, random_retrieval, shuffled
+from plain_rankings import (
+    ONE_QUERY,
+    against_one_query,
+    cutoffs,
+    every_order,
+    graded_items,
+    items,
+    random_retrieval,
+    shuffled,
+)
 from sklearn.metrics import ndcg_score
 
 from dlchkit.metrics import ndcg, precision_at_k, precision_recall_curve, precision_within_radius, recall_at_k

@@ -6,7 +6,8 @@ import re
 import nbformat
 import pytest
 
-from dlchkit.batch import read_parameters, resource_folder
+from dlchkit.runs.notebook import read_parameters
+from dlchkit.storage import resource_folder
 
 NOTEBOOKS = sorted(resource_folder("notebooks").glob("*.ipynb"))
 MACHINE = re.compile(r"(?<![\w.])/\w+/\w+|[A-Z]:\\|\d\.\d+ ?s\b")  # an absolute path or a time

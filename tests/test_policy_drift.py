@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from dlchkit.losses import squared_mmd
-from dlchkit.policy import DriftMonitor, binomial_interval, drift_test, mean_shift, measure_drift_detection, median_bandwidth, synthetic_increments
+from dlchkit.policy import (
+    DriftMonitor,
+    binomial_interval,
+    drift_test,
+    mean_shift,
+    measure_drift_detection,
+    median_bandwidth,
+    synthetic_increments,
+)
 from dlchkit.policy.two_sample import squared_distances, stratified_squared_mmd
 
 SMALL = {"items": 60, "n_classes": 4, "width": 8}

@@ -11,7 +11,16 @@ from scipy.linalg import hadamard
 
 from dlchkit.codes import binarize
 from dlchkit.metrics import Interval, average_precision, distance_histograms, paired_difference
-from dlchkit.policy import DriftMonitor, DriftRecord, Thresholds, code_health, paired_gain, quality_change, recommend, synthetic_increments
+from dlchkit.policy import (
+    DriftMonitor,
+    DriftRecord,
+    Thresholds,
+    code_health,
+    paired_gain,
+    quality_change,
+    recommend,
+    synthetic_increments,
+)
 
 QUIET = DriftRecord("image", 0.0, 0.4, 0.025, 0.01, 100, 50, 0, 4, 1.0)
 LOUD = replace(QUIET, p_value=0.001, shift=0.8)

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from small_sweep import command, write_sweep
 
-from dlchkit import preflight
-from dlchkit.batch import resource_folder
-from dlchkit.preflight import Wanted, check, wanted_by
-from dlchkit.sweep import in_order
-from dlchkit.sweep_file import plan_sweeps
+from dlchkit.runs import check as preflight
+from dlchkit.runs.check import Wanted, check, wanted_by
+from dlchkit.runs.plan import in_order
+from dlchkit.runs.sweep_file import plan_sweeps
+from dlchkit.storage import resource_folder
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dlchkit.sweep import in_order
-from dlchkit.sweep_file import plan_sweep
+from dlchkit.runs.plan import in_order
+from dlchkit.runs.sweep_file import plan_sweep
 
 README = Path(__file__).parents[1] / "README.md"
 

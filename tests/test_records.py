@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import FILE_NAME, SCHEMA, MethodRecord, RunRecord, peak_memory
-from dlchkit.summary import summarise
 
 nan = float("nan")
 told = pytest.mark.skipif(math.isnan(peak_memory()), reason="this system does not say how much memory a process took")

@@ -9,16 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from dlchkit.codes import binarize
+from dlchkit.codes import binarize, unit_labels
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
 from dlchkit.lifelong import DLCH, ReleasedDemo
-from dlchkit.lifelong.released_demo import DEMO_SETTINGS, INCREMENT_RATE, SIDES, ternary_average_precision
-from dlchkit.lifelong.released_slips import DEFECTS, increment_loss, new_code_pull, sample_rows, taken_for_new, target_rows
+from dlchkit.lifelong.released.bugs import (
+    DEFECTS,
+    increment_loss,
+    new_code_pull,
+    sample_rows,
+    taken_for_new,
+    target_rows,
+)
+from dlchkit.lifelong.released.demo import DEMO_SETTINGS, INCREMENT_RATE, SIDES, ternary_average_precision
 from dlchkit.losses import CodeSums, bit_balance, quantization, summed_inner_product_fit
 from dlchkit.metrics import average_precision, distance_histograms
 from dlchkit.plotting import describe_defects, plot_defects
-from dlchkit.similarity import unit_labels
-from dlchkit.streams import class_incremental_stream
 
 few = settings(deadline=None, max_examples=25)
 

@@ -178,7 +178,7 @@ def test_own_figures_stay_inside_their_folder(report, tmp_path):
 
 
 def test_too_many_pictures_are_left_out_in_words(report, tmp_path, monkeypatch):
-    monkeypatch.setattr("dlchkit.plotting.embedding._MOST_BYTES", 30_000)
+    monkeypatch.setattr("dlchkit.plotting.embedded_pictures._MOST_BYTES", 30_000)
     (tmp_path / "run0").mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)  # 12 kB as PNG
     Image.fromarray(noise).save(tmp_path / "run0" / "noise.png")

@@ -19,15 +19,15 @@ from PIL import Image
 
 from dlchkit.cli import main
 from dlchkit.metrics import Interval
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.report import write_folder_report
 from dlchkit.report.answer import answer, headline
 from dlchkit.report.drawings import curves, drops
 from dlchkit.report.provenance import terms_of
 from dlchkit.results import read_results
-from dlchkit.summary import summarise
-from dlchkit.sweep import load_plan, save_plan
-from dlchkit.sweep_file import plan_sweeps
+from dlchkit.runs.plan import load_plan, save_plan
+from dlchkit.runs.sweep_file import plan_sweeps
 
 PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nseed: int = 0  # seed\nout: str = ""  # folder'
 BITS, SEEDS = (16, 64), (0, 1, 2)

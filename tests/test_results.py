@@ -14,11 +14,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from dlchkit.cli import main
 from dlchkit.metrics import Interval
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.results import cells, read_results, write_rows
-from dlchkit.summary import summarise
-from dlchkit.sweep import load_plan, save_plan
-from dlchkit.sweep_file import plan_sweeps
+from dlchkit.runs.plan import load_plan, save_plan
+from dlchkit.runs.sweep_file import plan_sweeps
 
 PARAMETERS = 'data: str = "scenes"  # data\nn_bits: int = 64  # code length\nrehearsal: int = 5  # kept\nmethods: list = []  # methods\nsizes: list = [1]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
 BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), ("joint", "dlch", "lsh")

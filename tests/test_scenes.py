@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from dlchkit.scenes import KINDS, SOURCE_KINDS, render_pairs, render_source
-from dlchkit.scenes.captions import VAGUE_BY_KIND, WORDS, both_numbers, mention, with_articles, write_caption
-from dlchkit.scenes.pairs import HABITS, imagine
-from dlchkit.scenes.shapes import SHAPES
+from dlchkit.data.scenes import KINDS, SOURCE_KINDS, render_pairs, render_source
+from dlchkit.data.scenes.captions import VAGUE_BY_KIND, WORDS, both_numbers, mention, with_articles, write_caption
+from dlchkit.data.scenes.pairs import HABITS, imagine
+from dlchkit.data.scenes.shapes import SHAPES
 
 N = 400
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dlchkit.cli import main
 from dlchkit.lifelong import ExactHashing, load_exact
 from dlchkit.lifelong.exact.sharded import ShardStart, with_shards
-from dlchkit.shards import fit_shards
+from dlchkit.runs.shards import fit_shards
 
 
 def make_items(n, *, seed=0, n_classes=7, several=False):
@@ -174,7 +174,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
 
 
 def test_a_shard_that_kills_every_process_is_named(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr("dlchkit.shards.TRIES", 1)
+    monkeypatch.setattr("dlchkit.runs.shards.TRIES", 1)
     hashing = begun()
     with refused("processes died 1 times", "shard 1", "need less memory"):
         fit_shards(hashing, [make_items(20), Dies(tmp_path, None, 9)], n_jobs=2)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dlchkit.similarity import label_cosine, shares_label, unit_labels
+from dlchkit.codes import label_cosine, shares_label, unit_labels
 
 few = settings(deadline=None, max_examples=30)
 two_label_sets = st.integers(1, 6).flatmap(

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlchkit.data import PairedFeatures
-from dlchkit.streams import class_incremental_stream, load_stream, retrieval_split, save_stream, stage_sizes, stream_digest
+from dlchkit.data.streams import (
+    class_incremental_stream,
+    load_stream,
+    retrieval_split,
+    save_stream,
+    stage_sizes,
+    stream_digest,
+)
 
 few = settings(deadline=None, max_examples=30)
 

@@ -14,11 +14,11 @@ import pytest
 from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
 
 from dlchkit.cli import main
-from dlchkit.progress import LiveLines, in_time
 from dlchkit.records import RunRecord
-from dlchkit.sweep import in_order, load_plan
-from dlchkit.sweep_file import plan_sweeps
-from dlchkit.workers import THREAD_VARIABLES, threads_per_worker, work
+from dlchkit.runs.display import LiveLines, in_time
+from dlchkit.runs.plan import in_order, load_plan
+from dlchkit.runs.sweep_file import plan_sweeps
+from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker, work
 
 # --- what is planned ---
 
@@ -200,7 +200,7 @@ def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: os.kill(os.getppid(), 9)")
-    monkeypatch.setattr("dlchkit.workers.atomic_path", full)
+    monkeypatch.setattr("dlchkit.runs.worker.atomic_path", full)
     assert command(file, out, "-j", "2") == 1
     said = capsys.readouterr().out
     assert "its process ended with signal 9 (and failed.json could not be written: No space left on device)" in said
@@ -212,7 +212,7 @@ def test_an_unwritable_folder_is_said_in_one_line_by_the_worker(tmp_path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
-    monkeypatch.setattr("dlchkit.workers.run_notebook", full)
+    monkeypatch.setattr("dlchkit.runs.worker.run_notebook", full)
     assert work(replace(run, notebook=tmp_path / "small.ipynb")) == 1
     assert run.failure()["error"] == "OSError: No space left on device" == capsys.readouterr().err.strip()
 
@@ -225,8 +225,8 @@ def test_a_second_process_waits_and_leaves_a_finished_run_alone(tmp_path, monkey
         (run.folder / "done.txt").write_text(run.digest)
         return contextlib.nullcontext()
 
-    monkeypatch.setattr("dlchkit.workers.one_at_a_time", first_finishes)
-    monkeypatch.setattr("dlchkit.workers.run_notebook", None)
+    monkeypatch.setattr("dlchkit.runs.worker.one_at_a_time", first_finishes)
+    monkeypatch.setattr("dlchkit.runs.worker.run_notebook", None)
     assert work(run) == 0 and run.state() == "done"
 
 
@@ -238,7 +238,7 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_a_line_per_worker_and_one_for_the_whole_are_kept_up_to_date(tmp_path, monkeypatch):
     runs = in_order(plan_sweeps([write_sweep(tmp_path, grid={"n_bits": [16, 32, 64]})], tmp_path / "out"))
     now = 0
-    monkeypatch.setattr("dlchkit.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("dlchkit.runs.display.time.monotonic", lambda: now)
     screen = LiveLines(Terminal())
     screen.begin(3)
     screen.started(runs[0], "worker 1")

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
 
-from dlchkit import cluster
-from dlchkit.sweep import in_order
-from dlchkit.sweep_file import plan_sweeps
-from dlchkit.workers import THREAD_VARIABLES, threads_per_worker
+from dlchkit.runs import cluster
+from dlchkit.runs.plan import in_order
+from dlchkit.runs.sweep_file import plan_sweeps
+from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
 

@@ -5,13 +5,13 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit.backends import Ended, Waiting
 from dlchkit.cli import main
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
 from dlchkit.results.collect import read_results
-from dlchkit.sweep import in_order, load_plan
-from dlchkit.sweep_file import plan_sweep, plan_sweeps
+from dlchkit.runs.local import Ended, Waiting
+from dlchkit.runs.plan import in_order, load_plan
+from dlchkit.runs.sweep_file import plan_sweep, plan_sweeps
 
 COMMON = 'seed: int = 0  # seed\nout: str = ""  # folder'
 SAVES = "from dlchkit.records import RunRecord\nRunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)"

@@ -4,13 +4,13 @@ import csv
 
 import pytest
 
-from dlchkit import backends
-from dlchkit.catalog import load
 from dlchkit.cli import main
+from dlchkit.data.catalog import load
 from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
 from dlchkit.results.collect import read_results
-from dlchkit.sweep import load_plan
+from dlchkit.runs import local as backends
+from dlchkit.runs.plan import load_plan
 
 SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32, "bit_lengths": [8, 64]}
 OPTIONS = [word for name, value in SMALLEST.items() for word in ("-p", name, str(value))]

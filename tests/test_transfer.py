@@ -6,10 +6,18 @@ import torch
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
+from dlchkit.codes import shares_label
 from dlchkit.data import PairedFeatures, SourceFeatures
-from dlchkit.evaluation import evaluate_posteriors
-from dlchkit.similarity import shares_label
-from dlchkit.transfer import CHTN_TERMS, KIT_TERMS, MHTN_TERMS, WEIGHTS, HybridTransferNetwork, ReverseGradient, train_transfer
+from dlchkit.transfer import (
+    CHTN_TERMS,
+    KIT_TERMS,
+    MHTN_TERMS,
+    WEIGHTS,
+    HybridTransferNetwork,
+    ReverseGradient,
+    evaluate_posteriors,
+    train_transfer,
+)
 
 FEW = np.arange(0, 24)
 REST = np.arange(24, 60)

@@ -14,7 +14,7 @@ import psutil
 from dlchkit.bench.remains import leftovers, note, note_leftovers, opened_file
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
-from dlchkit.sweep import load_plan
+from dlchkit.runs.plan import load_plan
 
 TOUR = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32, "bit_lengths": [8, 64]}
 _SWEEP = ["n_bits: int = 16  # code length\nseed: int = 0  # seed\nout: str = ''  # folder"]

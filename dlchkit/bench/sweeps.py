@@ -14,8 +14,8 @@ import yaml
 from dlchkit.bench.timing import circumstances
 from dlchkit.errors import DataError
 from dlchkit.report import write_folder_report
-from dlchkit.sweep import DONE, in_order
-from dlchkit.sweep_file import plan_sweep
+from dlchkit.runs.plan import DONE, in_order
+from dlchkit.runs.sweep_file import plan_sweep
 
 SWEEP = {
     "notebook": "03_increments",

@@ -5,7 +5,13 @@ from dlchkit.encoders.features import make_image_encoder, paired_features, sourc
 from dlchkit.encoders.heads import HashHead
 from dlchkit.encoders.images import ImageEncoder, open_image
 from dlchkit.encoders.pretrain import pretrain_small_network, pretrained_network, small_encoder
-from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder, typed_features
+from dlchkit.encoders.texts import (
+    SentenceEncoder,
+    WordCountEncoder,
+    make_text_encoder,
+    train_sentence_encoder,
+    typed_features,
+)
 
 __all__ = [
     "HashHead",

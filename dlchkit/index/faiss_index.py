@@ -9,9 +9,9 @@ import numpy as np
 from dlchkit.codes import check_n_bits
 from dlchkit.errors import DataError
 from dlchkit.index.ids import IdTable, text_of
+from dlchkit.index.index_files import checked_part, read_header, write_index
 from dlchkit.index.kinds import kinds_that, make_kind
 from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
-from dlchkit.index.stored import checked_part, read_header, write_index
 
 CODES, IDS = "codes.faiss", "ids.json"
 

@@ -11,8 +11,8 @@ import numpy as np
 from dlchkit.codes import check_n_bits
 from dlchkit.errors import DataError
 from dlchkit.index.ids import IdTable, letters_of, named_once, text_of
+from dlchkit.index.index_files import read_header, write_index
 from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
-from dlchkit.index.stored import read_header, write_index
 
 MOST = 16_384  # neighbours of one query that Milvus gives at most
 LONGEST_ID = 1_024  # bytes

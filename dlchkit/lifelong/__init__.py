@@ -9,13 +9,13 @@ from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
 from dlchkit.lifelong.joint import JointRetraining
-from dlchkit.lifelong.kept import kept_bytes
-from dlchkit.lifelong.learner import Learner
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
-from dlchkit.lifelong.methods import METHODS, make_learners
-from dlchkit.lifelong.released_demo import ReleasedDemo
+from dlchkit.lifelong.memory import kept_bytes
+from dlchkit.lifelong.registry import METHODS, make_learners
+from dlchkit.lifelong.released.demo import ReleasedDemo
 from dlchkit.lifelong.replay import ExperienceReplay
+from dlchkit.lifelong.towers import Learner
 
 __all__ = [
     "DCMH",

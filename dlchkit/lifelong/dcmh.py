@@ -3,14 +3,13 @@
 import numpy as np
 import torch
 
-from dlchkit.codes import binarize
+from dlchkit.codes import binarize, shares_label
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import ANCHORS
+from dlchkit.lifelong.first_stage import ANCHORS
 from dlchkit.lifelong.retraining import rebuilt_bank
+from dlchkit.lifelong.towers import TowerLearner
 from dlchkit.losses import bit_balance, negative_log_likelihood, quantization
-from dlchkit.similarity import shares_label
 
 
 class DCMH(TowerLearner):

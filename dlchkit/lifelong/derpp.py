@@ -4,9 +4,9 @@ import torch
 
 from dlchkit.data import Stage
 from dlchkit.errors import DataError
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import outputs, tower_inputs, train_original_stage
+from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
 from dlchkit.lifelong.rehearsal import RehearsalSample
+from dlchkit.lifelong.towers import TowerLearner
 
 
 class DarkExperienceReplay(TowerLearner):

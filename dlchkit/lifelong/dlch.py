@@ -6,9 +6,9 @@ import torch
 from dlchkit.codes import binarize
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import train_original_stage
+from dlchkit.lifelong.first_stage import train_original_stage
 from dlchkit.lifelong.rehearsal import RehearsalSample
+from dlchkit.lifelong.towers import TowerLearner
 from dlchkit.losses import CodeSums, bit_balance, quantization, summed_inner_product_fit
 
 TUNED = {

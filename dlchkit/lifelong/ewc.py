@@ -7,8 +7,8 @@ from torch import nn
 
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
-from dlchkit.lifelong.learner import TowerLearner, Towers
-from dlchkit.lifelong.original import ANCHORS, outputs, stage_loss, tower_inputs, train_original_stage
+from dlchkit.lifelong.first_stage import ANCHORS, outputs, stage_loss, tower_inputs, train_original_stage
+from dlchkit.lifelong.towers import TowerLearner, Towers
 
 CHUNK = 1024  # items whose activations are held at once
 

@@ -1,8 +1,8 @@
 """Fine-tuning: the same towers go on with the new data alone."""
 
 from dlchkit.data import Stage
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import train_original_stage
+from dlchkit.lifelong.first_stage import train_original_stage
+from dlchkit.lifelong.towers import TowerLearner
 
 
 class FineTuning(TowerLearner):

@@ -2,8 +2,8 @@
 
 from dlchkit.codes import binarize
 from dlchkit.data import Stage
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import outputs, tower_inputs, train_original_stage
+from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
+from dlchkit.lifelong.towers import TowerLearner
 
 
 class FrozenFirstStage(TowerLearner):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlchkit.lifelong.correlated import CorrelatedHashing
+from dlchkit.lifelong.cca_hashing import CorrelatedHashing
 
 ITERATIONS = 50  # as in the paper
 

@@ -1,9 +1,9 @@
 """Joint retraining: everything seen is learned anew at every stage."""
 
 from dlchkit.data import PairedFeatures, Stage
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import train_original_stage
+from dlchkit.lifelong.first_stage import train_original_stage
 from dlchkit.lifelong.retraining import rebuilt_bank
+from dlchkit.lifelong.towers import TowerLearner
 
 
 class JointRetraining(TowerLearner):

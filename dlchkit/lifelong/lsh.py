@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlchkit.lifelong.correlated import CorrelatedHashing
+from dlchkit.lifelong.cca_hashing import CorrelatedHashing
 
 
 class RandomHyperplanes(CorrelatedHashing):

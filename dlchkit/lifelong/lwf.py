@@ -2,8 +2,8 @@
 
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import outputs, tower_inputs, train_original_stage
+from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
+from dlchkit.lifelong.towers import TowerLearner
 from dlchkit.losses import quantization
 
 DISTILLED = ("image", "text")

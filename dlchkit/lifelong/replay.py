@@ -1,9 +1,9 @@
 """Experience replay: a few old items are trained on again beside the new ones."""
 
 from dlchkit.data import Stage
-from dlchkit.lifelong.learner import TowerLearner
-from dlchkit.lifelong.original import train_original_stage
+from dlchkit.lifelong.first_stage import train_original_stage
 from dlchkit.lifelong.rehearsal import RehearsalSample
+from dlchkit.lifelong.towers import TowerLearner
 
 
 class ExperienceReplay(TowerLearner):

@@ -6,10 +6,8 @@ the ties: it depends on the codes alone, not on the order in which a database is
 
     histograms   how many items, and how many relevant ones, stand at each Hamming distance
     retrieval    average precision and its bounds
-    cutoffs      precision and recall at k, within a radius, over all radii
-    graded       NDCG: two shared labels count more than one
+    cutoffs      precision and recall at k, within a radius, over all radii; NDCG
     instances    where the one true partner ranks
-    ranked       average precision for real-valued scores
     legacy       the released codes of the field, for comparison with old tables
     continual    forgetting, transfer and averages on R; time reduction
     intervals    what several seeds say together
@@ -25,14 +23,17 @@ from dlchkit.metrics.continual import (
     forward_transfer,
     time_reduction,
 )
-from dlchkit.metrics.cutoffs import precision_at_k, precision_recall_curve, precision_within_radius, recall_at_k
-from dlchkit.metrics.graded import ndcg
+from dlchkit.metrics.cutoffs import ndcg, precision_at_k, precision_recall_curve, precision_within_radius, recall_at_k
 from dlchkit.metrics.histograms import distance_histograms
 from dlchkit.metrics.instances import instance_ranks, instance_recall_at_k, mean_rank, median_rank
 from dlchkit.metrics.intervals import Interval, confidence_interval, paired_difference
 from dlchkit.metrics.legacy import legacy_dcmh_map, legacy_topk_map
-from dlchkit.metrics.ranked import ranked_average_precision
-from dlchkit.metrics.retrieval import average_precision, mean_average_precision, mean_of_defined
+from dlchkit.metrics.retrieval import (
+    average_precision,
+    mean_average_precision,
+    mean_of_defined,
+    ranked_average_precision,
+)
 
 __all__ = [
     "Interval",

@@ -1,6 +1,12 @@
 """Figures from data and records, each a pure function to a matplotlib Figure; `show` displays one with its alt text."""
 
-from dlchkit.plotting.budget import describe_label_budget, describe_source_bias, plot_label_budget, plot_source_bias
+from dlchkit.plotting.budget_curves import (
+    describe_label_budget,
+    describe_source_bias,
+    plot_label_budget,
+    plot_source_bias,
+)
+from dlchkit.plotting.code_fit import describe_code_fit, plot_code_fit
 from dlchkit.plotting.decisions import (
     describe_code_health,
     describe_detection,
@@ -13,13 +19,26 @@ from dlchkit.plotting.decisions import (
     plot_recommendation,
     plot_yearly_cost,
 )
-from dlchkit.plotting.defects import describe_defects, plot_defects
-from dlchkit.plotting.exact import describe_code_fit, plot_code_fit
-from dlchkit.plotting.explanations import describe_moving_words, describe_suspicion, describe_why, plot_moving_words, plot_suspicion, plot_why
+from dlchkit.plotting.explanations import (
+    describe_moving_words,
+    describe_suspicion,
+    describe_why,
+    plot_moving_words,
+    plot_suspicion,
+    plot_why,
+)
 from dlchkit.plotting.measures import plot_codes, plot_curve, plot_history, plot_scores
 from dlchkit.plotting.pictures import describe_found, show_found, show_pairs, show_retrieval, show_source
-from dlchkit.plotting.sentences import describe_forgetting, describe_R, describe_scores, describe_seconds, describe_stages, describe_verdict
-from dlchkit.plotting.streams import plot_forgetting, plot_R, plot_seconds, plot_stages
+from dlchkit.plotting.r_matrix import plot_forgetting, plot_R, plot_seconds, plot_stages
+from dlchkit.plotting.released_bugs import describe_defects, plot_defects
+from dlchkit.plotting.sentences import (
+    describe_forgetting,
+    describe_R,
+    describe_scores,
+    describe_seconds,
+    describe_stages,
+    describe_verdict,
+)
 from dlchkit.plotting.style import png, save_figure, show
 
 __all__ = [

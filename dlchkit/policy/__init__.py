@@ -6,7 +6,16 @@ from dlchkit.policy.detection import DetectionRecord, binomial_interval, measure
 from dlchkit.policy.drift import DriftMonitor, DriftRecord
 from dlchkit.policy.explanation import Bit, Why, WordMove, moving_words, why
 from dlchkit.policy.health import CodeHealth, code_health, majority_codes
-from dlchkit.policy.label_noise import KnownCodes, LabelledCodes, NoiseRate, Suspicion, known_codes, noise_rate, suspicious_labels, threshold_for
+from dlchkit.policy.label_noise import (
+    KnownCodes,
+    LabelledCodes,
+    NoiseRate,
+    Suspicion,
+    known_codes,
+    noise_rate,
+    suspicious_labels,
+    threshold_for,
+)
 from dlchkit.policy.quality import paired_gain, quality_change
 from dlchkit.policy.recommendation import ACTIONS, Recommendation, Thresholds, recommend
 from dlchkit.policy.two_sample import drift_test, mean_shift, median_bandwidth

@@ -4,13 +4,13 @@ import os
 import re
 from pathlib import Path
 
-from dlchkit.batch import resource_folder
 from dlchkit.errors import DataError
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.report.template import address
 from dlchkit.results.collect import SweepResults
 from dlchkit.results.provenance import data_in_words, digests_of_splits, peak_memory_in_words, without_place
-from dlchkit.sweep import Run
+from dlchkit.runs.plan import Run
+from dlchkit.storage import resource_folder
 
 _PLACE = re.compile(r"""(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'"]+)*[\\/]([^\s\\/:'"]+)""")
 

@@ -8,8 +8,14 @@ import numpy as np
 
 from dlchkit import plotting
 from dlchkit.errors import DataError
-from dlchkit.metrics import final_performance, forgetting_from_best, forgetting_from_first, forgetting_from_joint, time_reduction
-from dlchkit.plotting.embedding import EmbeddedPictures
+from dlchkit.metrics import (
+    final_performance,
+    forgetting_from_best,
+    forgetting_from_first,
+    forgetting_from_joint,
+    time_reduction,
+)
+from dlchkit.plotting.embedded_pictures import EmbeddedPictures
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dlchkit import plotting
 from dlchkit.errors import DataError
-from dlchkit.plotting.embedding import EmbeddedPictures
+from dlchkit.plotting.embedded_pictures import EmbeddedPictures
 from dlchkit.plotting.style import in_words
 from dlchkit.report import drawings, tables
 from dlchkit.report.answer import JOINT, answer, headline
@@ -21,8 +21,8 @@ from dlchkit.results import budgets
 from dlchkit.results.collect import SweepResults, read_results
 from dlchkit.results.increments import kinds_of_database_codes
 from dlchkit.results.provenance import differing, environments
+from dlchkit.runs.plan import PLAN
 from dlchkit.storage import atomic_path
-from dlchkit.sweep import PLAN
 
 PAGE = "report.html"
 

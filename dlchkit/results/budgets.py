@@ -1,6 +1,6 @@
 """Tables about label budgets: what each variant of transfer scores with so many labelled pairs per class.
 
-They read the findings "label_budget" and "ablation" of a record, made by `dlchkit.trials.label_budget`.
+They read the findings "label_budget" and "ablation" of a record, made by `dlchkit.transfer.label_budgets.label_budget`.
 """
 
 import math
@@ -9,7 +9,7 @@ from operator import getitem
 
 import numpy as np
 
-from dlchkit.budget import flat_from
+from dlchkit.metrics.budgets import flat_from
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.cells import NOTHING, column_with_best, difference, over_seeds, spread, table
 from dlchkit.results.collect import SweepResults, is_number
@@ -30,7 +30,7 @@ def merge(found: list[dict]) -> dict:
 
     Returns
     -------
-    what `dlchkit.trials.label_budget` returns, undefined scores as NaN
+    what `dlchkit.transfer.label_budgets.label_budget` returns, undefined scores as NaN
     """
     place = {seed: (run, i) for run in reversed(found) for i, seed in enumerate(run["seeds"])}
     seeds = sorted(place)

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from dlchkit.errors import DataError
+from dlchkit.metrics.summary import summarise
 from dlchkit.records import RunRecord
+from dlchkit.runs.plan import PLAN, Run, load_plan
 from dlchkit.storage import atomic_path
-from dlchkit.summary import summarise
-from dlchkit.sweep import PLAN, Run, load_plan
 
 ALL_RUNS = "all runs"  # the setting of a sweep in which nothing but the seed varies
 SIDE_BY_SIDE = "methods"  # a grid over this parameter says who runs where: its runs are parts of one table, not settings of their own

@@ -8,7 +8,15 @@ import jinja2
 from dlchkit.results import increments, scores
 from dlchkit.results.cells import NOTHING, table
 from dlchkit.results.collect import SweepResults
-from dlchkit.results.provenance import data_in_words, differing, digests_of_splits, environments, open_runs, peak_memory_in_words, without_place
+from dlchkit.results.provenance import (
+    data_in_words,
+    differing,
+    digests_of_splits,
+    environments,
+    open_runs,
+    peak_memory_in_words,
+    without_place,
+)
 from dlchkit.storage import atomic_path
 
 

@@ -12,13 +12,13 @@ One file per thing:
     learner      `ExactLearner`, the estimator with a code bank
 """
 
-from dlchkit.lifelong.exact.codes import LabelCodes, code_objective
-from dlchkit.lifelong.exact.features import RandomFeatures
-from dlchkit.lifelong.exact.hashing import ExactHashing, Recoding
+from dlchkit.lifelong.exact.estimator import ExactHashing, Recoding
+from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective
 from dlchkit.lifelong.exact.learner import ExactLearner
-from dlchkit.lifelong.exact.stored import load_exact, save_exact
+from dlchkit.lifelong.exact.random_features import RandomFeatures
+from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, left_out_error
+from dlchkit.lifelong.exact.state_file import load_exact, save_exact
 from dlchkit.lifelong.exact.sums import ModalitySums
-from dlchkit.lifelong.exact.validation import RidgeChoice, left_out_error
 
 __all__ = [
     "ExactHashing",

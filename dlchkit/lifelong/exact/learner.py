@@ -4,7 +4,7 @@ import numpy as np
 
 from dlchkit.bank import CodeBank
 from dlchkit.data import Stage
-from dlchkit.lifelong.exact.hashing import ExactHashing, Recoding
+from dlchkit.lifelong.exact.estimator import ExactHashing, Recoding
 
 
 class ExactLearner:

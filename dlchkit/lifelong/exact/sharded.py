@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dlchkit.lifelong.exact.checks import SIDES
-from dlchkit.lifelong.exact.codes import LabelCodes
-from dlchkit.lifelong.exact.features import RandomFeatures
-from dlchkit.lifelong.exact.hashing import ExactHashing
+from dlchkit.lifelong.exact.estimator import ExactHashing
+from dlchkit.lifelong.exact.inputs import SIDES
+from dlchkit.lifelong.exact.label_codes import LabelCodes
+from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.sums import ModalitySums
 
 

@@ -1,0 +1,13 @@
+"""Labelled images and image-text pairs: containers, streams of stages, readers, and a set that the kit draws.
+
+    containers   pairs, features and stages: what every other room takes and returns
+    streams      classes dealt into stages, items into queries and database
+    catalog      `load` and `load_source`: data by name or path
+    loaders/     readers, one file per form of files
+    scenes/      the data set that the kit renders itself
+    download     files fetched from a data set's own page
+"""
+
+from dlchkit.data.containers import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage, choose_labelled
+
+__all__ = ["PairedDataset", "PairedFeatures", "SourceDataset", "SourceFeatures", "Stage", "choose_labelled"]

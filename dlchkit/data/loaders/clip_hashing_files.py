@@ -1,0 +1,127 @@
+"""Pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat, label.mat and raw pictures."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.data import PairedDataset
+from dlchkit.data.loaders.mat_files import find_key, read_matrix, read_strings
+from dlchkit.data.loaders.row_checks import (
+    assemble,
+    binary_labels,
+    choose_caption,
+    is_inside,
+    named_classes,
+    read_lines,
+)
+from dlchkit.errors import DataError
+
+INDEX, CAPTION, LABEL = ("index", "imgs", "FAll"), ("caption", "tags"), ("category", "label", "LAll")
+
+
+def holds_captioned(place: Path) -> bool:
+    """Whether a folder has the index of pictures and the labels."""
+    return (place / "index.mat").is_file() and (place / "label.mat").is_file()
+
+
+def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False) -> PairedDataset:
+    """Read ``index.mat``, ``caption.mat`` (or ``caption.txt``) and ``label.mat``.
+
+    Parameters
+    ----------
+    images : folder below which the pictures lie; "" is the data set's own folder. The
+        index holds paths of its authors' machine; a picture is found by its name, and by
+        the folders above it where a name occurs twice, and never outside this folder.
+    caption : which of an item's captions, from 0, or "all" joined
+    skip_bad_rows : leave rows without picture or caption out and list them in ``left_out``
+
+    Returns
+    -------
+    PairedDataset with picture files and texts; ids are paths below the picture folder.
+    Items without a label are left out and listed.
+
+    Notes
+    -----
+    Keys as in the code of DCHMT (``index``, ``caption``, ``category``) and MITH (``label``
+    for ``category``); ``caption.txt`` has one line per item, as for NUS-WIDE. The files
+    name no classes, and their authors' scripts take label columns in the order in which
+    their file system lists files: put a ``classes.txt`` beside them if you know it.
+    That a picture exists is checked here; whether it can be read shows when it is encoded.
+    """
+    labels_path = folder / "label.mat"
+    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", find_key(folder / "index.mat", INDEX))]
+    captions = _captions(folder)
+    labels = read_matrix(labels_path, find_key(labels_path, LABEL))
+    if not len(paths) == len(captions) == len(labels):
+        said = f"index.mat names {len(paths)} pictures, there are {len(captions)} captions and label.mat has {len(labels)} rows"
+        raise DataError(f"rows disagree in {folder}: {said}; row i must belong to row i")
+    labels = binary_labels(labels, str(labels_path))
+    root = Path(images) if str(images) else folder
+    if not root.is_dir():
+        raise DataError(f"picture folder {root} does not exist; give the folder that holds the pictures as images=")
+    texts = [choose_caption(row, caption) for row in captions]
+    files, problems = _resolve(paths, root)
+    for i, text in enumerate(texts):
+        if not text:
+            problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
+    return assemble(
+        ids=[name or path for name, path in zip(files, paths)],
+        labels=labels,
+        class_names=named_classes(folder, labels.shape[1]),
+        images=np.array([str(root.resolve() / name) for name in files]),
+        texts=np.array(texts),
+        problems=problems,
+        row_name=lambda i: f"{folder / 'index.mat'} row {i}",
+        skip_bad_rows=skip_bad_rows,
+    )
+
+
+def _captions(folder) -> list[list[str]]:
+    if (folder / "caption.mat").is_file():
+        return read_strings(folder / "caption.mat", find_key(folder / "caption.mat", CAPTION))
+    if (folder / "caption.txt").is_file():
+        return [[line] for line in read_lines(folder / "caption.txt")]
+    raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
+
+
+def _resolve(paths, root) -> tuple[list[str], dict[int, str]]:
+    """For each foreign path a file below root with the same name and most folders in common, "" where there is none."""
+    by_name = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            by_name.setdefault(name, []).append((Path(folder) / name).relative_to(root).as_posix())
+    files, problems, taken = [], {}, {}
+    for i, path in enumerate(paths):
+        file, problem = _nearest(path, by_name, root)
+        if file in taken:
+            file, problem = "", f"names the picture {file} of row {taken[file]} again"
+        if problem:
+            problems[i] = problem
+        else:
+            taken[file] = i
+        files.append(file)
+    return files, problems
+
+
+def _nearest(path, by_name, root) -> tuple[str, str]:
+    parts = path.replace("\\", "/").split("/")
+    candidates = by_name.get(parts[-1], [])
+    common = [_common_end(parts, candidate.split("/")) for candidate in candidates]
+    best = [candidate for candidate, length in zip(candidates, common) if length == max(common)]
+    if not best:
+        return "", f"picture {parts[-1]!r} is not below {root}"
+    if len(best) > 1:
+        return "", f"picture {path!r} may be {best[0]} or {best[1]} below {root}"
+    if not is_inside(root / best[0], root):
+        return "", f"picture {best[0]} is a link that leads out of {root}"
+    return best[0], ""
+
+
+def _common_end(one, other) -> int:
+    length = 0
+    for a, b in zip(reversed(one), reversed(other)):
+        if a != b:
+            break
+        length += 1
+    return length

@@ -1,0 +1,71 @@
+"""The labelled, single-modal source domain: stored features, or one folder of pictures per class."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dlchkit.data import SourceDataset
+from dlchkit.data.loaders.npy_files import read_array, read_features
+from dlchkit.data.loaders.row_checks import image_problem, read_lines
+from dlchkit.errors import DataError
+
+
+def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
+    """Read a labelled source domain: stored features, or one folder of pictures per class.
+
+    Parameters
+    ----------
+    use : "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,);
+        "images" reads ``images/CLASS/*`` (or ``CLASS/*``). Class names come from
+        ``classes.tsv`` (key, name) where it exists.
+    """
+    names = {}
+    if (folder / "classes.tsv").is_file():
+        pairs = (line.split("\t") for line in read_lines(folder / "classes.tsv") if "\t" in line)
+        names = {key: name for key, name, *_ in pairs}
+    if use == "features":
+        return _source_of_features(folder, names)
+    if use == "images":
+        return _source_of_images(folder / "images" if (folder / "images").is_dir() else folder, names)
+    raise DataError(f"use is {use!r}; a source folder is read for its 'images' or 'features'")
+
+
+def _source_of_features(folder, names):
+    labels = read_array(folder / "labels.npy")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) == 0:
+        raise DataError(f"labels.npy in {folder} is an array of shape {labels.shape} and type {labels.dtype}; labels are whole numbers, one per row")
+    features = read_features(folder / "image_features.npy", len(labels))
+    if features is None:
+        raise DataError(f"{folder} has no image_features.npy; a source of features needs it beside labels.npy")
+    broken = ~np.isfinite(features).all(1)
+    if broken.any():
+        raise DataError(f"image_features.npy in {folder} holds NaN or infinity in row {broken.argmax()}; features are finite numbers")
+    class_names = tuple(names.values()) or tuple(map(str, range(labels.max() + 1)))
+    wrong = labels[(labels < 0) | (labels >= len(class_names))]
+    if len(wrong):
+        raise DataError(f"labels.npy in {folder} holds {wrong[0]}; classes.tsv names {len(class_names)} classes, counted from 0")
+    return SourceDataset(labels=labels.astype(np.int64), class_names=class_names, image_features=features)
+
+
+def _source_of_images(root, names):
+    classes = [child for child in _visible(root) if child.is_dir()]
+    if len(classes) < 2:
+        raise DataError(f"{root} holds {len(classes)} class folders; a source of pictures needs one folder per class, two at least")
+    files = [(path, c) for c, child in enumerate(classes) for path in _visible(child) if path.is_file()]
+    bare = set(range(len(classes))) - {c for _, c in files}
+    if bare:
+        raise DataError(f"class folder {classes[min(bare)]} holds no picture; add some, or remove the folder")
+    for path, _ in files:
+        problem = image_problem(path)
+        if problem:
+            raise DataError(f"source picture {path} {problem}")
+    return SourceDataset(
+        labels=np.array([c for _, c in files]),
+        class_names=tuple(names.get(child.name, child.name) for child in classes),
+        images=np.array([str(path.resolve()) for path, _ in files]),
+    )
+
+
+def _visible(folder):
+    """What a person put there, by name; not .DS_Store and .ipynb_checkpoints."""
+    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))

@@ -1,0 +1,339 @@
+"""Exact lifelong hashing as an estimator: what retraining on everything would give, from new items alone."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dlchkit.codes import binarize, check_n_bits
+from dlchkit.errors import DataError
+from dlchkit.lifelong.exact.inputs import SIDES, check_kin, checked_items, checked_labels
+from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective
+from dlchkit.lifelong.exact.random_features import RandomFeatures
+from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, choose_ridge, held_out_rows
+from dlchkit.lifelong.exact.sums import ModalitySums
+from dlchkit.runtime import choose_device
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_ROWS = 2048  # items whose phi is in memory at once
+
+
+@dataclass(frozen=True)
+class Recoding:
+    """What `ExactHashing.recode` changed.
+
+    Attributes
+    ----------
+    n_label_vectors : codes learned anew
+    n_changed : of them, those that are not what they were
+    items_changed : items whose stored code is no longer theirs
+    bits_changed : share of all bits of these codes, in [0, 1]
+    objective_before, objective_after : see `code_objective`
+    seconds : of learning the codes and refitting the functions
+    """
+
+    n_label_vectors: int
+    n_changed: int
+    items_changed: int
+    bits_changed: float
+    objective_before: float
+    objective_after: float
+    seconds: float
+
+
+class ExactHashing:
+    """Cross-modal hash functions that learn for ever and equal those of retraining on everything.
+
+    Each label vector has a fixed code c (`LabelCodes`). Each modality's function is the
+    sign of a ridge regression of fixed features phi(x) (`RandomFeatures`) onto the codes:
+
+    .. math:: W = (G + \\Lambda)^{-1} \\sum_l w_l P_l c_l^T, \\qquad h(x) = \\mathrm{sign}(W^T \\varphi(x))
+
+    Since codes never change, neither do old items' targets, and the sums G and P
+    (`ModalitySums`) hold all that a fit on old and new items together needs: after any
+    increments the functions are those of one fit on everything, to rounding. Nothing of
+    an item is kept beyond its share in the sums.
+
+    Parameters
+    ----------
+    n_bits : code length, a multiple of 8
+    units : of the random layer, at most; 0 for the features alone
+    class_balance : how far frequent classes are held back, in [0, 1]: with m items per
+        class, w is the mean of :math:`m^{-class\\_balance}` over the classes of l, scaled to
+        mean 1. 0 counts all items alike.
+    margin : how far codes of items without a common label are pushed apart, see `LabelCodes`
+    ridge : penalty Lambda, in items; None chooses ridge, scale and units on held-out items
+        of the first `partial_fit` (`choose_ridge`)
+    seed : fixes the random layer, the codes' start and the held-out items
+    dtype : "float32" or "float64", of products and solutions; sums are always float64
+    device : "auto", or a torch device
+
+    Attributes
+    ----------
+    codes : `LabelCodes`
+    sums : side -> `ModalitySums`
+    choices : side -> `RidgeChoice`; empty before the first fit
+
+    Notes
+    -----
+    Hashing by ridge regression onto fixed codes; analytic continual learning for
+    classifiers is its relative: ACIL (Zhuang et al., NeurIPS 2022), RanPAC (McDonnell et
+    al., NeurIPS 2023). Where labels are zero vectors an item teaches nothing; it is
+    encoded as a query is.
+
+    Defaults were chosen on splits inside the databases of five data sets, never on the
+    queries of a table. There, class_balance .3 gained on fashion and was level elsewhere,
+    and margin .05 was slightly ahead of 0 on all sets in both directions; margins of .2
+    and more lost where items have several labels, and 1 lost on nearly all. Scores sharpened by a softmax before they become codes,
+    item weights in the discrete step, a bias in the layer and 1,000 units gained nothing
+    that lasted.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> labels = np.eye(4, dtype=bool)[np.arange(80) % 4]
+    >>> image, text = (labels @ random.normal(size=(4, 6)) + 0.1 * random.normal(size=(80, 6)) for _ in range(2))
+    >>> hashing = ExactHashing(16, units=0, ridge=1.0).partial_fit(image, text, labels)
+    >>> bool((hashing.encode_text(text) == hashing.codes_of(labels)).mean() > 0.99)
+    True
+    """
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        units: int = 500,
+        class_balance: float = 0.3,
+        margin: float = 0.05,
+        ridge: float | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        device: str = "auto",
+    ):
+        if units < 0:
+            raise DataError(f"units is {units}; it is a number of random units, 0 for none")
+        if not 0 <= class_balance <= 1:
+            raise DataError(f"class_balance is {class_balance}; it lies in [0, 1], 0 counts all items alike")
+        if not 0 <= margin <= 1:
+            raise DataError(f"margin is {margin}; it lies in [0, 1], 0 asks for orthogonal codes where no label is shared")
+        if ridge is not None and not ridge > 0:
+            raise DataError(f"ridge is {ridge}; it must be above 0, or None to be chosen on held-out items")
+        if dtype not in DTYPES:
+            raise DataError(f"dtype is {dtype!r}; it is one of {', '.join(map(repr, DTYPES))}")
+        self.n_bits, self.units, self.class_balance = check_n_bits(n_bits), units, class_balance
+        self.margin, self.ridge = margin, ridge
+        self.seed, self.dtype, self.device, self._device_asked_for = seed, dtype, choose_device(device), device
+        self.codes = LabelCodes(n_bits, 0, margin=margin, seed=seed)
+        self.features: dict[str, RandomFeatures] = {}
+        self.sums: dict[str, ModalitySums] = {}
+        self.choices: dict[str, RidgeChoice] = {}
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def get_params(self, deep: bool = True) -> dict:
+        """The constructor's arguments by name, as scikit-learn asks for them."""
+        names = ("n_bits", "units", "class_balance", "margin", "ridge", "seed", "dtype")
+        return {**{name: getattr(self, name) for name in names}, "device": self._device_asked_for}
+
+    def partial_fit(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None) -> "ExactHashing":
+        """Learn new items; what was learned before stays part of it, exactly.
+
+        Parameters
+        ----------
+        image, text : float (n, d_image), (n, d_text), frozen features
+        labels : bool (n, n_classes); later calls may know more classes, added behind
+        groups : (n,), items that are held out together when the ridge is chosen; None
+            holds out single items
+
+        Returns
+        -------
+        self
+        """
+        labels = checked_items(image, text, labels)
+        held = None if self.choices or self.ridge is not None else held_out_rows(labels, groups, seed=self.seed)
+        if not self.features:
+            self._make_features(image, text)
+        self.add(image, text, labels)
+        self.codes.learn()
+        if held is not None:
+            self._choose(image, text, labels, held)
+        self._refit()
+        return self
+
+    def shard(self) -> "ExactHashing":
+        """A copy with the same features and codes that holds no items: for `add` elsewhere and `merge` here."""
+        self._need_features()
+        other = ExactHashing(**self.get_params())
+        other.features, other.choices, other.codes = self.features, self.choices, self.codes.copy()
+        return other
+
+    def add(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> "ExactHashing":
+        """Add items to the sums alone: no code is learned, nothing fitted. Returns self."""
+        labels = checked_items(image, text, labels)
+        for side, x in zip(SIDES, (image, text)):
+            self.features[side].check(x)  # before anything is counted
+        labelled = labels.any(1)
+        self._grow(labels.shape[1])
+        vectors, rows, counts = np.unique(self._wide(labels[labelled]), axis=0, return_inverse=True, return_counts=True)
+        rows = torch.as_tensor(self.codes.add(vectors, counts)[rows.ravel()], device=self.device)
+        kept = np.flatnonzero(labelled)
+        for side, x in zip(SIDES, (image, text)):
+            sums = self._sums(side)
+            for start in range(0, len(kept), _ROWS):
+                part = slice(start, start + _ROWS)
+                sums.add(self._phi(side, x[kept[part]]), rows[part])
+        return self
+
+    def merge(self, *others: "ExactHashing") -> "ExactHashing":
+        """Add the items that others have seen, and learn what codes are missing. Returns self.
+
+        Others come from `shard` of this one, or of what this one is a shard of.
+
+        Raises
+        ------
+        DataError
+            where features differ, or two of them have given out codes that the other does not
+            know: codes given apart collide. Nothing is changed then.
+        """
+        check_kin((self, *others))
+        for other in others:
+            self._merge_sums(other)
+        self.codes.learn()
+        self._refit()
+        return self
+
+    def recode(self) -> Recoding:
+        """Learn all codes anew, as if everything had come at once, and refit both functions; no item is needed.
+
+        What is stored elsewhere under the old codes must then be stored under
+        `codes_of` its labels. Without labels it must be encoded from its features again.
+        """
+        self._need_fit()
+        start, before, objective = time.perf_counter(), self.codes.codes.copy(), code_objective(self.codes)
+        self.codes.learn_anew()
+        self._refit()
+        changed = self.codes.codes != before
+        return Recoding(
+            n_label_vectors=len(before),
+            n_changed=int(changed.any(1).sum()),
+            items_changed=int(self.codes.counts[changed.any(1)].sum()),
+            bits_changed=float(changed.mean()),
+            objective_before=objective,
+            objective_after=code_objective(self.codes),
+            seconds=time.perf_counter() - start,
+        )
+
+    def codes_of(self, labels: np.ndarray) -> np.ndarray:
+        """The fixed codes of label vectors seen before, int8 (n, n_bits) in {-1, +1}."""
+        rows = self.codes.rows_of(self._wide(checked_labels(labels)))
+        unknown = (rows < 0) | ~np.append(self.codes.coded, False)[rows]
+        if unknown.any():
+            raise DataError(f"labels of row {int(unknown.argmax())} were never learned together; codes_of knows label vectors of learned items alone")
+        return self.codes.codes[rows]
+
+    def relaxed_image(self, image: np.ndarray) -> np.ndarray:
+        """W^T phi of image features (n, d_image): (n, n_bits) real; its sign is the code, its size how sure."""
+        return self._relaxed("image", image)
+
+    def relaxed_text(self, text: np.ndarray) -> np.ndarray:
+        """W^T phi of text features (n, d_text): (n, n_bits) real; its sign is the code, its size how sure."""
+        return self._relaxed("text", text)
+
+    def encode_image(self, image: np.ndarray) -> np.ndarray:
+        """Hash codes int8 (n, n_bits) in {-1, +1} of image features (n, d_image)."""
+        return binarize(self.relaxed_image(image))
+
+    def encode_text(self, text: np.ndarray) -> np.ndarray:
+        """Hash codes int8 (n, n_bits) in {-1, +1} of text features (n, d_text)."""
+        return binarize(self.relaxed_text(text))
+
+    def encode_pair(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """Hash codes int8 (n, n_bits) of items of which both sides are known and labels are not: the sign of the summed outputs.
+
+        For a database without labels this is far better than one side's code: each side
+        says how sure it is of every bit.
+        """
+        return binarize(self.relaxed_image(image) + self.relaxed_text(text))
+
+    @property
+    def n_items(self) -> int:
+        """Labelled items learned so far."""
+        return int(self.codes.counts.sum())
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the sums, codes and label vectors: they depend on features and label vectors, not on items."""
+        return sum(sums.nbytes for sums in self.sums.values()) + self.codes.codes.nbytes + self.codes.vectors.nbytes + self.codes.counts.nbytes
+
+    def label_weights(self) -> np.ndarray:
+        """w, the weight of each label vector's targets, float64 (n_label_vectors,); the mean over items is 1."""
+        of_class = np.maximum(self.codes.counts @ self.codes.vectors, 1.0) ** -self.class_balance
+        weights = (self.codes.vectors @ of_class) / self.codes.vectors.sum(1)
+        return weights * self.n_items / (weights @ self.codes.counts)
+
+    def _targets(self):
+        targets = self.codes.codes * self.label_weights()[:, None]
+        return torch.as_tensor(targets, dtype=torch.float64, device=self.device)
+
+    def _phi(self, side, x):
+        return self.features[side](x, dtype=DTYPES[self.dtype], device=self.device)
+
+    @torch.no_grad()
+    def _relaxed(self, side, x):
+        self._need_fit()
+        parts = [self._phi(side, x[start : start + _ROWS]) @ self.weights[side] for start in range(0, max(len(x), 1), _ROWS)]
+        return torch.cat(parts).cpu().numpy()
+
+    def _need_fit(self):
+        if not self.weights:
+            raise DataError("these hash functions have learned nothing yet; call partial_fit first")
+
+    def _need_features(self):
+        if not self.features:
+            raise DataError("shards share the features of the first fit; call partial_fit on a first part of the items")
+
+    def _make_features(self, image, text):
+        seeds = np.random.SeedSequence(self.seed).generate_state(2)
+        for side, x, seed in zip(SIDES, (image, text), seeds):
+            self.features[side] = RandomFeatures.made_from(x, units=self.units, seed=int(seed))
+            if self.ridge is not None:
+                self.choices[side] = RidgeChoice(self.ridge, 1.0, self.units, float("nan"), ())
+
+    def _choose(self, image, text, labels, held):
+        rows = torch.as_tensor(self.codes.rows_of(self._wide(labels[held])), device=self.device)
+        for side, x in zip(SIDES, (image, text)):
+            choice = choose_ridge(self.sums[side], self._phi(side, x[held]), rows, self._targets(), self.features[side].n_plain)
+            self.choices[side], self.features[side] = choice, self.features[side].first(choice.units)
+            self.sums[side] = self.sums[side].first(self.features[side].width)
+
+    def _refit(self):
+        if not self.n_items:
+            return
+        targets = self._targets()
+        for side, sums in self.sums.items():
+            factor = sums.factor(self.choices[side].penalty(self.features[side].n_plain, self.device), DTYPES[self.dtype])
+            self.weights[side] = sums.solve(factor, targets)
+
+    def _sums(self, side):
+        if side not in self.sums:
+            self.sums[side] = ModalitySums.empty(len(self.codes), self.features[side].width, self.device)
+        self.sums[side].grow(len(self.codes))
+        return self.sums[side]
+
+    def _merge_sums(self, other):
+        self._grow(other.codes.vectors.shape[1])
+        rows = torch.as_tensor(self.codes.merge(other.codes), device=self.device)
+        for side in SIDES:
+            sums = self._sums(side)
+            if side in other.sums:
+                sums.merge(other.sums[side], rows)
+
+    def _grow(self, n_classes):
+        if n_classes > self.codes.vectors.shape[1]:
+            self.codes.grow(n_classes)
+
+    def _wide(self, labels):
+        room = self.codes.vectors.shape[1] - labels.shape[1]
+        if room < 0:
+            raise DataError(f"labels name {labels.shape[1]} classes; {self.codes.vectors.shape[1]} have been learned")
+        return np.pad(labels, ((0, 0), (0, room)))

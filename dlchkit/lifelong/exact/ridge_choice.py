@@ -1,0 +1,111 @@
+"""How strong the ridge of exact hashing is: chosen on held-out items, by closed form from the sums."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dlchkit.data.streams import retrieval_split
+from dlchkit.errors import DataError
+from dlchkit.lifelong.exact.sums import ModalitySums
+
+RIDGES = tuple(10 ** (k / 2) for k in range(9))  # 1 to 10,000; a ridge of r weighs as much as r items
+SCALES = (0.5, 1.0, 2.0)
+HELD_OUT = 500  # groups of items at most: what leaving them out costs grows with the cube of the items
+
+
+def held_out_rows(labels: np.ndarray, groups: np.ndarray | None, *, seed: int) -> np.ndarray:
+    """Rows of labelled items to choose the ridge on, int64: a fifth of all groups, at most `HELD_OUT` groups."""
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    if groups.shape != (len(labels),):
+        raise DataError(f"groups {groups.shape} must name one group for each of the {len(labels)} items")
+    labelled = np.flatnonzero(labels.any(1))
+    if len(labelled) == 0:
+        raise DataError(f"none of the first {len(labels)} items has a label; the ridge is chosen on labelled ones: begin with some, or give ridge")
+    groups = groups[labelled]
+    held, _ = retrieval_split(groups, query_fraction=min(0.2, HELD_OUT / len(np.unique(groups))), seed=seed)
+    return labelled[held]
+
+
+@dataclass(frozen=True)
+class RidgeChoice:
+    """What validation chose for one modality.
+
+    Attributes
+    ----------
+    ridge : penalty on the weights of the features themselves, > 0, in items
+    scale : the random layer's weight beside them: its units are penalised by ridge / scale^2
+    units : of the random layer
+    error : mean squared error on held-out items per bit, in units of their targets
+    tried : (ridge, scale, units, error) of every candidate, in the order tried
+    """
+
+    ridge: float
+    scale: float
+    units: int
+    error: float
+    tried: tuple[tuple[float, float, int, float], ...]
+
+    def penalty(self, n_plain: int, device: torch.device | None = None) -> torch.Tensor:
+        """Diagonal of Lambda, float64 (n_plain + units,)."""
+        return penalty(self.ridge, self.scale, n_plain, self.units, device)
+
+
+def penalty(ridge: float, scale: float, n_plain: int, units: int, device=None) -> torch.Tensor:
+    """Diagonal of Lambda: ``ridge`` for 1 and the features, ridge / scale^2 for the units of the layer, float64."""
+    options = {"dtype": torch.float64, "device": device}
+    return torch.cat([torch.full((n_plain,), ridge, **options), torch.full((units,), ridge / scale**2, **options)])
+
+
+def left_out_error(sums: ModalitySums, factor: torch.Tensor, phi: torch.Tensor, targets: torch.Tensor, label_targets: torch.Tensor) -> float:
+    """Mean squared error on items left out of the fit together, from the fit that has them.
+
+    .. math:: (I - H)^{-1} (y - \\varphi W), \\qquad H = \\varphi (G + \\Lambda)^{-1} \\varphi^T
+
+    are the residuals that the ridge regression without these items has on them (the block
+    form of PRESS, Allen 1974): nothing is fitted a second time.
+
+    Parameters
+    ----------
+    sums, factor : of all items, the left-out ones among them
+    phi : (n, width), of the items left out; targets : (n, n_bits), theirs
+    label_targets : (n_label_vectors, n_bits)
+
+    Returns
+    -------
+    mean over items and bits
+    """
+    residual = targets - phi @ sums.solve(factor, label_targets)
+    half = torch.linalg.solve_triangular(factor.T, phi.T, upper=False)
+    system = torch.eye(len(phi), dtype=phi.dtype, device=phi.device) - half.T @ half
+    return float(torch.linalg.solve(system, residual).square().mean())
+
+
+def choose_ridge(sums: ModalitySums, phi: torch.Tensor, rows: torch.Tensor, label_targets: torch.Tensor, n_plain: int) -> RidgeChoice:
+    """Try ridges, then scales, then half the units; keep what predicts left-out items best.
+
+    Parameters
+    ----------
+    sums : of all items, the held-out ones among them
+    phi : (n, n_plain + units), of the held-out items; rows : int64 (n,), of their label vectors
+    label_targets : (n_label_vectors, n_bits)
+
+    Notes
+    -----
+    The ridge is absolute, not a share of G: what is right for the first stage stays about
+    right when items keep coming, for then data outweigh it.
+    """
+    all_units, tried = phi.shape[1] - n_plain, {}
+
+    def error(ridge, scale, units):
+        if (ridge, scale, units) not in tried:
+            width = n_plain + units
+            part = sums if units == all_units else sums.first(width)
+            factor = part.factor(penalty(ridge, scale, n_plain, units, phi.device), phi.dtype)
+            tried[ridge, scale, units] = left_out_error(part, factor, phi[:, :width], label_targets[rows].to(phi.dtype), label_targets)
+        return tried[ridge, scale, units]
+
+    ridge = min(RIDGES, key=lambda r: error(r, 1.0, all_units))
+    scale = min(SCALES, key=lambda s: error(ridge, s, all_units))
+    units = min((all_units, all_units // 2), key=lambda m: error(ridge, scale, m))
+    return RidgeChoice(ridge, scale, units, error(ridge, scale, units), tuple((*key, value) for key, value in tried.items()))

@@ -1,0 +1,1 @@
+"""The authors' released demo of DLCH, and its bugs, each of which can be switched."""

@@ -1,0 +1,231 @@
+"""Strict papermill: a notebook runs only with parameters it has, of the types it states."""
+
+import ast
+import difflib
+import json
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlchkit.errors import DataError, NotebookFailed
+from dlchkit.records import FILE_NAME, RunRecord
+from dlchkit.storage import digest, read_json, resource_folder
+
+PARSERS = {"int": int, "float": float, "str": str}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a notebook's parameters cell: ``name: type = default  # help``."""
+
+    name: str
+    type: str
+    default: object
+    help: str
+
+
+def notebook_path(name: str | Path) -> Path:
+    """A notebook's file: a path, or the name of one of the kit's own ("03_increments")."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    own = {p.stem: p for p in sorted(resource_folder("notebooks").glob("*.ipynb"))}
+    if path.name.removesuffix(".ipynb") in own and path.parent == Path("."):
+        return own[path.name.removesuffix(".ipynb")]
+    raise DataError(f"notebook {str(name)!r} does not exist; the kit's own are {', '.join(own)}")
+
+
+def read_yaml(path: Path, what: str):
+    """What a YAML file holds, called ``what`` where it cannot be read.
+
+    Aliases (``*name``) are refused: a short file of them can stand for billions of values.
+    """
+    import yaml
+
+    class Plain(yaml.SafeLoader):
+        def compose_node(self, parent, index):
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.composer.ComposerError(None, None, "it holds an alias; write the value out", self.peek_event().start_mark)
+            return super().compose_node(parent, index)
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)
+    except FileNotFoundError:
+        raise DataError(f"{what} {path} does not exist") from None
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # ValueError: no UTF-8, or a date such as 2001-99-99
+        raise DataError(f"{what} {path} is not readable YAML: {' '.join(str(error).split())}") from None
+
+
+def read_parameters(path: Path) -> dict[str, Parameter]:
+    """The parameters of a notebook, from its cell tagged "parameters".
+
+    Raises
+    ------
+    DataError
+        if there is no such cell, or a line is not ``name: type = literal  # help``
+    """
+    tagged = [source for source, tags in _cells(path) if "parameters" in tags]
+    if not tagged:
+        raise DataError(f"{path} has no cell tagged 'parameters'; without one its own defaults would silently win")
+    parameters = {}
+    for line in tagged[0].splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            parameter = _parse_line(line, path)
+            parameters[parameter.name] = parameter
+    return parameters
+
+
+def check_parameters(given: dict, known: dict[str, Parameter], path: Path) -> dict:
+    """Given values, each of a known name and brought to its stated type.
+
+    Text from a command line or YAML (which reads ``1e-3`` as text) is read as the type
+    that the notebook states; a value that does not fit is refused.
+    """
+    checked = {}
+    for name, value in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            raise DataError(f"{path.name} has no parameter {name!r}; {hint}")
+        checked[name] = _convert(value, known[name], path)
+    return checked
+
+
+def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: int | None = None, progress: bool = False) -> RunRecord:
+    """Run a notebook into ``folder`` and return the record that it wrote there.
+
+    Parameters
+    ----------
+    path : notebook with a parameter ``out``, the folder of its result.json
+    folder : receives the executed notebook and result.json
+    parameters : checked against the notebook's before anything runs
+    cell_timeout : seconds that a cell may take, at least 1; None for no limit. It stops
+        what hangs and changes no result, so `run_digest` leaves it out.
+
+    Raises
+    ------
+    DataError : unknown name, wrong type or no parameters cell
+    NotebookFailed : a cell failed or took too long, the kernel died, or no record was
+        written; what had run is kept in ``folder``
+    """
+    check_cell_timeout(cell_timeout)
+    known = read_parameters(path)
+    if "out" not in known:
+        raise DataError(f"{path.name} has no parameter 'out'; a notebook of the kit writes result.json into the folder it names")
+    checked = check_parameters({**parameters, "out": str(Path(folder).resolve())}, known, path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE_NAME).unlink(missing_ok=True)
+    _execute(path, folder / path.name, checked, cell_timeout, progress)
+    if not (folder / FILE_NAME).is_file():
+        raise NotebookFailed(f"{path.name}: the kernel ended without writing {FILE_NAME}; see {folder / path.name}")
+    return RunRecord.load(folder)
+
+
+def check_cell_timeout(seconds) -> None:
+    """Refuse what is neither None nor a whole number of seconds from 1."""
+    if seconds is not None and (type(seconds) is not int or seconds < 1):
+        raise DataError(f"cell_timeout is {seconds!r}; it must be a whole number of seconds from 1, or left out for no limit")
+
+
+def run_digest(path: Path, parameters: dict) -> str:
+    """What a run depends on: the notebook's code, its parameters and the kit's version."""
+    from dlchkit import __version__
+
+    return digest(__version__, *(source for source, _ in _cells(path)), json.dumps(parameters, sort_keys=True))
+
+
+def _cells(path) -> list[tuple[str, list]]:
+    """Source and tags of every cell."""
+    try:
+        cells = [("".join(cell["source"]), list(cell.get("metadata", {}).get("tags", []))) for cell in read_json(path)["cells"]]
+        "".join(source for source, _ in cells).encode()  # half a letter (a lone surrogate) is a JSON text but none that can be written
+        return cells
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path} is not a readable notebook") from None
+
+
+def _parse_line(line, path):
+    match = re.fullmatch(r"(\w+): (int|float|str|bool|list) = (.+?)  # (.+)", line)
+    if not match or line.count("=") != 1:
+        raise DataError(
+            f"{path.name}: parameter line {line.strip()!r} must read 'name: type = literal  # help', with one '=' and a type of int, float, str, bool or list"
+        )
+    name, kind, literal, help_text = match.groups()
+    try:
+        default = ast.literal_eval(literal)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # what literal_eval documents
+        raise DataError(f"{path.name}: the default of {name!r}, {literal}, is no literal; derive values in a later cell") from None
+    return Parameter(name, kind, default, help_text)
+
+
+def _convert(value, parameter, path):
+    wrong = DataError(f"{path.name}: parameter {parameter.name!r} is {value!r}; it must be {_article(parameter.type)}, e.g. {parameter.default!r}")
+    if parameter.type in PARSERS:
+        if isinstance(value, (bool, list, dict)) or value is None or (parameter.type == "int" and isinstance(value, float)):
+            raise wrong
+        if parameter.type == "str" and not isinstance(value, str):
+            return str(value)
+        try:
+            return PARSERS[parameter.type](value)
+        except (ValueError, TypeError, OverflowError):  # a date of YAML, a number too large for a float
+            raise wrong from None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value.lower() if parameter.type == "bool" else value)
+        except (ValueError, RecursionError):
+            raise wrong from None
+    if not isinstance(value, {"bool": bool, "list": list}[parameter.type]) or not _is_json(value):
+        raise wrong
+    return value
+
+
+def _is_json(value):
+    """Whether a record could hold the value: YAML also knows dates and sets."""
+    try:
+        json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _article(kind):
+    return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "list": "a list in JSON form"}[kind]
+
+
+def _execute(path, output, parameters, cell_timeout, progress):
+    import papermill
+    from nbclient.exceptions import CellTimeoutError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    quiet = {"transport_encryption": "auto"}  # newer kernels else warn about plain TCP at each start
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            papermill.execute_notebook(
+                str(path),
+                str(output),
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",
+                execution_timeout=cell_timeout,
+                progress_bar={"desc": path.stem} if progress else False,
+                config=Config({"KernelManager": quiet, "AsyncKernelManager": quiet}),
+            )
+    except PapermillExecutionError as error:
+        raise NotebookFailed(
+            f"{path.name}, cell {error.cell_index}: {error.ename}: {str(error.evalue).strip()} (partial notebook: {output})"
+        ) from None
+    except CellTimeoutError:
+        raise NotebookFailed(
+            f"{path.name}, cell {_last_started(output)}: TimeoutError: took longer than cell_timeout, {cell_timeout} s (partial notebook: {output})"
+        ) from None
+    except RuntimeError as error:  # nbclient's DeadKernelError
+        raise NotebookFailed(f"{path.name}: {str(error).splitlines()[0]} (partial notebook: {output})") from None
+
+
+def _last_started(output):
+    """Position of the cell that ran last: papermill says "completed" of one that ran into its time limit."""
+    cells = json.loads(output.read_text(encoding="utf-8"))["cells"]
+    return max(position for position, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time"))

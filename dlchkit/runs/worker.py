@@ -1,0 +1,173 @@
+"""One run of a sweep in a process of its own: started, watched, stopped; and what happens inside it."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dlchkit.errors import DataError, NotebookFailed
+from dlchkit.runs.notebook import run_notebook
+from dlchkit.runs.plan import DONE, FAILED, Run, digest_of, own_parameters
+from dlchkit.storage import atomic_path, one_at_a_time
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LOOK_EVERY = 0.05  # seconds between looks at a worker
+GRACE = 10.0  # seconds a stopped worker has to end its kernel
+
+
+@dataclass
+class Worker:
+    """The process of a run."""
+
+    run: Run
+    process: subprocess.Popen
+    errors: IO[bytes]  # the process's standard error, read if it dies
+    started: float
+
+
+def threads_per_worker(workers: int) -> int:
+    """Cores this process may use, shared out; at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // workers)
+
+
+def start(run: Run, environment: dict) -> Worker:
+    """A new process for one run. It works as long as its standard input stays open, so it cannot outlive who started it."""
+    task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
+    errors = tempfile.TemporaryFile()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlchkit.runs.worker"],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env=environment,
+        start_new_session=True,  # Ctrl-C on a terminal reaches the sweep alone, which then stops its workers
+    )
+    with contextlib.suppress(BrokenPipeError):  # it died at once; `outcome` says of what
+        process.stdin.write(json.dumps(task).encode() + b"\n")
+    return Worker(run, process, errors, time.monotonic())
+
+
+def outcome(worker: Worker) -> str | None:
+    """None if the ended run is done; else why not, in one line, which its folder then holds too."""
+    worker.process.stdin.close()
+    with worker.errors as errors:
+        if worker.run.record() is not None:
+            return None
+        failure = worker.run.failure()
+        if failure is None:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines()
+            status = worker.process.returncode
+            ended = f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
+            failure = note_failure(worker.run, f"{ended}: {said[-1]}" if said else ended)
+    return in_words(failure)
+
+
+def stop(working: list[Worker]) -> None:
+    """End these processes and their kernels; returns when they are no more."""
+    for worker in working:
+        worker.process.stdin.close()
+    deadline = time.monotonic() + GRACE + 2
+    for worker in working:
+        try:
+            worker.process.wait(timeout=max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+        worker.errors.close()
+
+
+def note_failure(run: Run, error: str, cell: int | None = None) -> dict:
+    """Write failed.json; on a full disk the failure is at least returned, so that other runs go on."""
+    failure = {"digest": run.digest, "cell": cell, "error": error}
+    try:
+        with atomic_path(run.folder / FAILED) as temporary:
+            temporary.write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
+    except OSError as unwritten:
+        failure["error"] += f" (and {FAILED} could not be written: {unwritten.strerror})"
+    return failure
+
+
+def in_words(failure: dict) -> str:
+    """Cell and error in one line."""
+    return f"cell {failure['cell']}: {failure['error']}" if failure["cell"] is not None else failure["error"]
+
+
+# --- inside a worker ---
+
+
+def work(run: Run) -> int:
+    """One run in this process: a record and its digest, or failed.json; 0 or 1.
+
+    What else goes wrong is written down by who started it, who reads standard error. A
+    second process for the same run waits until the first has ended, and leaves a record
+    of it alone: a run may begin again before its first process has noticed its end.
+    """
+    with one_at_a_time(run.folder):
+        if run.record() is not None:
+            return 0
+        for name in (DONE, FAILED):
+            (run.folder / name).unlink(missing_ok=True)
+        try:
+            _run(run)
+        except (DataError, NotebookFailed) as error:
+            said, cell = _last_line_and_cell(str(error))
+        except OSError as error:  # a full disk, a folder that may not be written
+            said, cell = f"{type(error).__name__}: {error.strerror or error}", None
+        else:
+            return 0
+        print(said, file=sys.stderr)  # for who started it, if there is no room for the file
+        note_failure(run, said, cell)
+        return 1
+
+
+def _run(run):
+    if digest_of(run.notebook, run.parameters, run.rests_on) != run.digest:
+        raise NotebookFailed(f"{run.notebook.name} is not the notebook the sweep was planned with; start the sweep again")
+    parameters = own_parameters(run.notebook, run.parameters) | ({"runs": str(run.earlier.resolve())} if run.earlier else {})
+    record = run_notebook(run.notebook, run.folder, parameters, cell_timeout=run.cell_timeout)
+    if record.status != "complete":
+        raise NotebookFailed(f"its record says {record.status!r}, not 'complete'")
+    with atomic_path(run.folder / DONE) as temporary:
+        temporary.write_text(run.digest + "\n", encoding="utf-8")
+
+
+def _last_line_and_cell(said):
+    """Error and cell out of what `run_notebook` says; the partial notebook lies beside and need not be named."""
+    said = re.sub(r" \(partial notebook: .*\)$", "", said.strip())
+    _, cell, error = re.fullmatch(r"(\S+\.ipynb(?:, cell (\d+))?: )?(.*)", said, flags=re.DOTALL).groups()
+    lines = error.splitlines()
+    return lines[0] if len(lines) < 2 else f"{lines[0].split(':')[0]}: {lines[-1].strip()}", int(cell) if cell else None
+
+
+def _end_with_the_sweep():
+    os.read(sys.stdin.fileno(), 1)  # returns when who started this closes it, or is no more
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE)
+    os._exit(130)
+
+
+def _main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs, and inherited from there
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+    task |= {field: Path(task[field]) for field in ("notebook", "folder", "earlier") if task[field] is not None}
+    try:
+        return work(Run(**task | {"rests_on": tuple(task["rests_on"])}))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,124 @@
+"""How few labels are enough, and which part of transfer earns its place: variants x budgets x seeds, ready for `dlchkit.metrics.budgets`."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dlchkit.data import PairedFeatures, SourceFeatures, choose_labelled
+from dlchkit.data.streams import split_rows
+from dlchkit.errors import DataError
+from dlchkit.records import DIRECTIONS
+from dlchkit.transfer import CHTN_TERMS, KIT_TERMS, train_transfer
+from dlchkit.transfer.scoring import evaluate_correlation, evaluate_posteriors
+
+VARIANTS = {
+    "no transfer": {"terms": ()},
+    "CHTN": {},
+    "CHTN, every pair": {"every_pair": True},
+    "CHTN + kit's terms, every pair": {"every_pair": True, "terms": CHTN_TERMS + KIT_TERMS},
+}
+BUDGETS = (1, 3, 5, 10, 20, 40, None)
+
+
+def ablation_variants(terms: Sequence[str], *, switched: Sequence[str] | None = None, **options) -> dict[str, dict]:
+    """Variants with every part of a transfer off and on: all, each term left out, nothing, each term alone.
+
+    Parameters
+    ----------
+    terms : the terms of the full method
+    switched : those that are left out and tried alone; None for all of them
+    options : what all variants share, e.g. ``every_pair=True``
+
+    Returns
+    -------
+    name -> options, as `label_budget` takes them
+
+    Examples
+    --------
+    >>> list(ablation_variants(("source", "pair7"), switched=["pair7"]))  # doctest: +NORMALIZE_WHITESPACE
+    ['all terms', 'without pair7', 'without start from source', 'without shared layers', 'no transfer', 'pair7 alone']
+    """
+    terms, switched = tuple(terms), terms if switched is None else switched
+    foreign = next((term for term in switched if term not in terms), None)
+    if foreign:
+        raise DataError(f"term {foreign!r} cannot be switched off; the full method has {', '.join(terms)}")
+    variants = {"all terms": {"terms": terms}}
+    variants |= {f"without {term}": {"terms": tuple(other for other in terms if other != term)} for term in switched}
+    if "source" in terms:
+        variants["without start from source"] = {"terms": terms, "start_from_source": False}
+    variants["without shared layers"] = {"terms": terms, "share_layers": False}
+    variants["no transfer"] = {"terms": ()}
+    variants |= {f"{term} alone": {"terms": (term,)} for term in switched}
+    return {name: options | own for name, own in variants.items()}
+
+
+def label_budget(
+    target: PairedFeatures,
+    source: SourceFeatures | None,
+    *,
+    variants: Mapping[str, Mapping] = VARIANTS,
+    budgets: Sequence[int | None] = BUDGETS,
+    seeds: Sequence[int] = range(5),
+    references: Mapping[str, Callable] | None = None,
+    query_fraction: float = 0.15,
+    split_seed: int = 0,
+    on_run: Callable | None = None,
+    **options,
+) -> dict:
+    """Train every variant with every number of labelled pairs per class and every seed, and score it.
+
+    Parameters
+    ----------
+    target, source : as `train_transfer` takes them
+    variants : name -> options of `train_transfer`; ``every_pair=True`` gives a variant the
+        database's other pairs too, without their labels
+    budgets : labelled pairs per class; None shows the labels of the whole database
+    seeds : a seed fixes labelled pairs, weights and batches, alike for all variants
+    references : name -> function from pairs to a `CorrelationModel`; fitted once on all
+        pairs of the database, since it needs neither labels nor a seed
+    query_fraction, split_seed : see `dlchkit.data.streams.split_rows`; all seeds share the queries
+    on_run : called after each training with (runs done, runs in all, {variant: mean mAP})
+    options : what all variants share, e.g. ``epochs``, ``width``
+
+    Returns
+    -------
+    dict of plain values, ready for a record:
+
+    budgets, seeds : as given
+    labelled_pairs : one list per budget, a number per seed
+    variants : name -> direction -> one list per budget, a score (mAP of class posteriors) per seed
+    references : name -> direction -> a list of one score
+    """
+    budgets, seeds = list(budgets), [int(seed) for seed in seeds]
+    _check(budgets, seeds, variants)
+    scores = {name: {direction: [[] for _ in budgets] for direction in DIRECTIONS} for name in variants}
+    reference_scores = {name: {direction: [] for direction in DIRECTIONS} for name in references or {}}
+    labelled_pairs, done = [[] for _ in budgets], 0
+    query, database = split_rows(target, query_fraction=query_fraction, seed=split_seed)
+    for name, fit in (references or {}).items():
+        for direction, score in evaluate_correlation(fit(target[database]), target[query], target[database]).items():
+            reference_scores[name][direction].append(score)
+    for seed in seeds:
+        for i, budget in enumerate(budgets):
+            labelled = choose_labelled(target.labels, database, per_class=len(target) if budget is None else budget, seed=seed)
+            labelled_pairs[i].append(len(labelled))
+            for name, variant in variants.items():
+                row = _trained_score(target, source, labelled, query, database, seed, {**options, **variant})
+                for direction in DIRECTIONS:
+                    scores[name][direction][i].append(row[direction])
+                done += 1
+                if on_run is not None:
+                    on_run(done - 1, len(seeds) * len(budgets) * len(variants), {name: float(np.mean([*row.values()]))})
+    return {"budgets": budgets, "seeds": seeds, "labelled_pairs": labelled_pairs, "variants": scores, "references": reference_scores}
+
+
+def _check(budgets, seeds, variants):
+    for name, values in (("budgets", budgets), ("seeds", seeds), ("variants", variants)):
+        if len(values) == 0 or len(set(values)) < len(values):
+            raise DataError(f"{name} are {list(values)}; at least one is needed, none twice")
+
+
+def _trained_score(target, source, labelled, query, database, seed, options):
+    unlabelled = np.setdiff1d(database, labelled) if options.pop("every_pair", False) else None
+    result = train_transfer(target, source, labelled=labelled, unlabelled=unlabelled, seed=seed, **options)
+    return evaluate_posteriors(result.network, target[query], target[database])
