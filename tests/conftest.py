@@ -1,17 +1,12 @@
-"""What several test files share. Rendered data and cached features go to a folder that vanishes afterwards."""
+"""Fixtures of several test files."""
 
-import os
-import tempfile
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-_data_home = tempfile.TemporaryDirectory(prefix="dlchkit-tests-")
-os.environ["DLCHKIT_DATA"] = _data_home.name  # before dlchkit is imported; notebook kernels inherit it
-
-from dlchkit.data import PairedFeatures  # noqa: E402
-from dlchkit.errors import DataError  # noqa: E402
+from dlchkit.data import PairedFeatures
+from dlchkit.errors import DataError
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +42,9 @@ def clustered_pairs():
         return PairedFeatures(ids=ids, labels=labels, class_names=tuple("abcdefghijklmnop"[:n_classes]), groups=ids, **features)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def kills(request):
+    """Kills of each kind of writer in tests/faults."""
+    return request.config.getoption("--kills")

@@ -1,4 +1,4 @@
-"""A sweep small enough for tests: a notebook of three cells, and what a test asks of its runs."""
+"""A sweep small enough for tests: a notebook of three cells, and questions that tests ask about its runs."""
 
 import time
 
@@ -10,27 +10,42 @@ from nbformat.v4 import new_code_cell, new_notebook
 from dlchkit.cli import main
 from dlchkit.runs.plan import load_plan
 
-PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nsizes: list = [1, 2]  # sizes\nseed: int = 0  # seed\nout: str = ""  # folder'
+PARAMETERS = """
+n_bits: int = 16  # code length
+rate: float = 0.5  # a rate
+name: str = "a"  # a name
+sizes: list = [1, 2]  # sizes
+seed: int = 0  # seed
+out: str = ""  # folder
+""".strip()
 SAVES = """
 import os, time
 from dlchkit.records import RunRecord
 
 began = time.time()
-record = RunRecord("small", {"n_bits": n_bits, "seed": seed, "rate": rate}, seed=seed, environment={name: value for name, value in os.environ.items() if name.endswith("NUM_THREADS")})
+threads = {name: value for name, value in os.environ.items() if name.endswith("NUM_THREADS")}
+record = RunRecord("small", {"n_bits": n_bits, "seed": seed, "rate": rate}, seed=seed, environment=threads)
 """
-DONE = 'record.findings = {"began": began, "ended": time.time(), "kernel": os.getpid()}\nrecord.save(out)'
+DONE = """
+record.findings = {"began": began, "ended": time.time(), "kernel": os.getpid()}
+record.save(out)
+"""
+_SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32}
+_SMALLEST |= {"bit_lengths": [8, 64]}
+SMALLEST_TOUR = [word for name, value in _SMALLEST.items() for word in ("-p", name, str(value))]  # options of the tour
 
 
 def write_sweep(folder, *cells, name="small", **entries):
-    """A notebook and a sweep file beside it; without cells the notebook is never run."""
+    """Write a notebook and a sweep file beside it; ``cells`` stand between its first and its last cell."""
     folder.mkdir(exist_ok=True)
-    sources = [SAVES, *cells, DONE]
     first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, sources)], metadata=kernel), folder / "small.ipynb")
+    others = map(new_code_cell, [SAVES, *cells, DONE])
+    nbformat.write(new_notebook(cells=[first, *others], metadata=kernel), folder / "small.ipynb")
     content = {"notebook": "small.ipynb", "title": "A small one", "grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
+    content = {key: value for key, value in content.items() if value is not None}
     file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}, sort_keys=False))
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
     return file
 
 
@@ -39,7 +54,8 @@ def command(file, out, *options):
 
 
 def runs_of(out, name="small"):
-    return {(run.parameters["n_bits"], run.parameters["seed"]): run for run in load_plan(out / name)[1]}
+    _, runs = load_plan(out / name)
+    return {(run.parameters["n_bits"], run.parameters["seed"]): run for run in runs}
 
 
 def wait_for(condition, seconds=40):
