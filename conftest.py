@@ -13,7 +13,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # before dlchkit is imported; worke
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=4, metavar="N", help="kills of each writer in tests/faults (default: 4)")
+    kills = "kills of each writer in tests/faults (default: 4)"
+    parser.addoption("--kills", type=int, default=4, metavar="N", help=kills)
 
 
 def pytest_configure(config):

@@ -35,11 +35,15 @@ def clustered_pairs():
         if several_labels:
             labels |= random.random(labels.shape) < 0.2
         features = {
-            side: (labels @ random.normal(size=(n_classes, width)) + 0.3 * random.normal(size=(n, width))).astype(np.float32)
+            side: (labels @ random.normal(size=(n_classes, width)) + 0.3 * random.normal(size=(n, width))).astype(
+                np.float32
+            )
             for side, width in (("image", 12), ("text", 10))
         }
         ids = np.array([f"item{i:04d}" for i in range(n)])
-        return PairedFeatures(ids=ids, labels=labels, class_names=tuple("abcdefghijklmnop"[:n_classes]), groups=ids, **features)
+        return PairedFeatures(
+            ids=ids, labels=labels, class_names=tuple("abcdefghijklmnop"[:n_classes]), groups=ids, **features
+        )
 
     return build
 

@@ -48,7 +48,7 @@ def test_stated_options_exist(capsys):
     from dlchkit.cli import main
 
     known = ""
-    benchmarks = (["bench", kind] for kind in ("map", "search", "scale", "increment", "kills", "sweep"))
+    benchmarks = (["bench", kind] for kind in ("map", "search", "scale", "increment"))
     for command in ([], ["tour"], ["run"], ["sweep"], ["results"], ["report"], ["fit"], *benchmarks):
         with pytest.raises(SystemExit):
             main([*command, "--help"])

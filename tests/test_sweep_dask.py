@@ -32,16 +32,26 @@ class Cluster:
     def __init__(self, folder):
         self.folder, self.processes = folder, []
         place = folder / "scheduler.json"
-        self.run("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
-        self.address = wait_for(lambda: place.is_file() and place.read_text().strip().endswith("}") and json.loads(place.read_text())["address"])
+        self.run(
+            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place)
+        )
+        self.address = wait_for(
+            lambda: (
+                place.is_file() and place.read_text().strip().endswith("}") and json.loads(place.read_text())["address"]
+            )
+        )
 
     def run(self, program, *options):
         with open(self.folder / "log", "ab") as log:
-            self.processes.append(subprocess.Popen([sys.executable, "-m", f"distributed.cli.{program}", *options], stdout=log, stderr=log))
+            self.processes.append(
+                subprocess.Popen([sys.executable, "-m", f"distributed.cli.{program}", *options], stdout=log, stderr=log)
+            )
 
     def add_workers(self, n):
         for _ in range(n):
-            self.run("dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+            self.run(
+                "dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"
+            )
         with distributed.Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(n, timeout=40)
 
@@ -88,7 +98,9 @@ def test_backend_and_scheduler_belong_together(tmp_path, capsys):
 
 def test_dask_that_is_not_installed_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "pip install 'dlchkit[dask]'" in refuses(write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1")
+    assert "pip install 'dlchkit[dask]'" in refuses(
+        write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1"
+    )
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nothing", "carrier-pigeon://a:1", "tcp://127.0.0.1"])
@@ -108,7 +120,10 @@ def test_other_versions_are_refused(tmp_path, capsys, monkeypatch, two_workers):
     assert "dlchkit 0.1.0, here is 9.9" in refuses(write_sweep(tmp_path), tmp_path / "out", capsys, *on(two_workers))
 
 
-@pytest.mark.parametrize(("elsewhere", "said"), [(lambda folder, token: token, ""), (lambda folder, token: open(f"/absent/{token}"), "FileNotFound")])
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [(lambda folder, token: token, ""), (lambda folder, token: open(f"/absent/{token}"), "FileNotFound")],
+)
 def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, two_workers, elsewhere, said):
     monkeypatch.setattr(cluster, "_leave_token", elsewhere)
     error = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, *on(two_workers))
@@ -116,14 +131,20 @@ def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, t
 
 
 def test_no_run_at_a_time_is_refused(tmp_path, capsys):
-    said = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1", "-j", "0")
+    said = refuses(
+        write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1", "-j", "0"
+    )
     assert "needs one at least" in said
 
 
 def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, capsys, two_workers):
-    (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, parameters: {data: no/such}, seeds: [0]}")
+    (tmp_path / "bits.yaml").write_text(
+        "{notebook: 03_increments, title: Bits, parameters: {data: no/such}, seeds: [0]}"
+    )
     error = refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers))
-    assert "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
+    assert (
+        "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
+    )
     assert "no/such" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers), "--dry-run")
 
 
@@ -131,7 +152,9 @@ def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch
     empty_cluster.add_workers(1)
     monkeypatch.setattr(cluster.preflight, "check", lambda wanted: os._exit(1))
     (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, seeds: [0]}")
-    assert "is gone; start the sweep again" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster))
+    assert "is gone; start the sweep again" in refuses(
+        tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster)
+    )
 
 
 # --- what is run ---
@@ -144,14 +167,22 @@ def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monke
     monkeypatch.chdir(tmp_path)
     assert command(file, "out", *on(two_workers)) == 1  # a relative folder: the workers stand elsewhere
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "3 runs: 0 done before, 3 to do" and [line[:5] for line in shown[1:4]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert shown[0] == "3 runs: 0 done before, 3 to do" and [line[:5] for line in shown[1:4]] == [
+        "[1/3]",
+        "[2/3]",
+        "[3/3]",
+    ]
     assert shown[4].startswith("failed: small/n_bits=64_seed=0-") and "died" in shown[4].lower() and len(shown) == 6
     runs = runs_of(tmp_path / "out")
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "done", 32: "done", 64: "failed"}
     a, b = (runs[bits, 0].record() for bits in (16, 32))
     assert max(a.findings["began"], b.findings["began"]) < min(a.findings["ended"], b.findings["ended"])
     expected = {name: threads_per_worker(1) for name in THREAD_VARIABLES}
-    expected |= {name: int(value) for name, value in psutil.Process(two_workers.processes[1].pid).environ().items() if name in THREAD_VARIABLES}
+    expected |= {
+        name: int(value)
+        for name, value in psutil.Process(two_workers.processes[1].pid).environ().items()
+        if name in THREAD_VARIABLES
+    }
     assert {name: int(a.environment[name]) for name in THREAD_VARIABLES} == expected
     assert not list((tmp_path / "out").glob(".*"))  # no token is left
 
@@ -199,7 +230,11 @@ class Died:
 
 def test_a_run_that_kills_every_worker_fails_and_says_so(tmp_path):
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
-    assert cluster._outcome(run, Died(), "tcp://a:1") == run.failure()["error"] == "its Dask worker died 4 times in the middle of it"
+    assert (
+        cluster._outcome(run, Died(), "tcp://a:1")
+        == run.failure()["error"]
+        == "its Dask worker died 4 times in the middle of it"
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
@@ -231,6 +266,10 @@ def test_a_scheduler_that_goes_away_is_named(tmp_path, two_workers):  # the last
         errors = sweep.communicate(timeout=90)[1]
     finally:
         sweep.kill()
-    assert sweep.returncode == 2 and errors.startswith(f"dlchkit: the Dask scheduler at {two_workers.address} is gone") and errors.count("\n") == 1
+    assert (
+        sweep.returncode == 2
+        and errors.startswith(f"dlchkit: the Dask scheduler at {two_workers.address} is gone")
+        and errors.count("\n") == 1
+    )
     assert runs_of(out)[16, 0].state() == "done"
     wait_for(lambda: not any(map(is_alive, processes)))

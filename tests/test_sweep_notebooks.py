@@ -26,7 +26,10 @@ NOTEBOOKS = {  # name -> (parameters, what it records)
 def write(tmp_path):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for name, (parameters, found) in NOTEBOOKS.items():
-        cells = [new_code_cell(f"{parameters}\n{COMMON}", metadata={"tags": ["parameters"]}), new_code_cell(SAVES.format(name=name, found=found))]
+        cells = [
+            new_code_cell(f"{parameters}\n{COMMON}", metadata={"tags": ["parameters"]}),
+            new_code_cell(SAVES.format(name=name, found=found)),
+        ]
         nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / f"{name}.ipynb")
 
     def write(**entries):
@@ -57,14 +60,18 @@ def test_results_stand_by_notebook(write, tmp_path):
 
 
 def test_what_rests_on_a_failed_run_is_not_started_and_the_rest_goes_on(write, tmp_path, capsys):
-    file = write(grid={"word": ["broken", "well"]}, notebook=["b.ipynb", "c.ipynb", "a.ipynb"], parameters={"n_bits": 16})
+    file = write(
+        grid={"word": ["broken", "well"]}, notebook=["b.ipynb", "c.ipynb", "a.ipynb"], parameters={"n_bits": 16}
+    )
     with pytest.raises(DataError, match="in 'grid' what every notebook has"):  # a is the same run twice
         plan_sweep(file, tmp_path / "out")
     file = write(parameters={"word": "broken"}, notebook=["a.ipynb", "b.ipynb", "c.ipynb"])
     for _ in range(2):  # the second call leaves the failed one alone, and what rests on it
         assert main(["sweep", str(file), "-o", str(tmp_path / "out")]) == 1
         shown = capsys.readouterr().out
-        assert "ZeroDivisionError" in shown and "/c: not started, because three/seed=0-" in shown and "/b failed" in shown
+        assert (
+            "ZeroDivisionError" in shown and "/c: not started, because three/seed=0-" in shown and "/b failed" in shown
+        )
     assert [run.state() for run in load_plan(tmp_path / "out" / "three")[1]] == ["done", "failed", "open"]
 
 
@@ -90,7 +97,11 @@ def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path
 
 def test_given_parameters_win_and_a_given_seed_stands_for_all(write, tmp_path):
     sweep = plan_sweep(write(parameters={"word": "x"}, seeds=[0, 1]), tmp_path, parameters={"word": "z", "seed": "7"})
-    assert sweep.fixed["word"] == "z" and [run.parameters["seed"] for of_seed in sweep.runs for run in of_seed] == [7, 7, 7]
+    assert sweep.fixed["word"] == "z" and [run.parameters["seed"] for of_seed in sweep.runs for run in of_seed] == [
+        7,
+        7,
+        7,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,4 +134,8 @@ def test_runs_become_ready_when_all_that_they_rest_on_is_done(write, tmp_path):
     assert list(waiting.ended(b, None)) == [] and waiting.ready() == c and not waiting
     waiting = Waiting([a, b, c])
     waiting.ready()
-    assert list(waiting.ended(a, "broken")) == [Ended(c, f"not started, because {a.name} failed", 0.0)] and waiting.ready() == b and not waiting
+    assert (
+        list(waiting.ended(a, "broken")) == [Ended(c, f"not started, because {a.name} failed", 0.0)]
+        and waiting.ready() == b
+        and not waiting
+    )

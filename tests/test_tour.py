@@ -12,7 +12,15 @@ from dlchkit.results.collect import read_results
 from dlchkit.runs import local as backends
 from dlchkit.runs.plan import load_plan
 
-SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32, "bit_lengths": [8, 64]}
+SMALLEST = {
+    "n_pairs": 300,
+    "n_source": 120,
+    "n_items": 120,
+    "epochs": 2,
+    "transfer_epochs": 2,
+    "width": 32,
+    "bit_lengths": [8, 64],
+}
 OPTIONS = [word for name, value in SMALLEST.items() for word in ("-p", name, str(value))]
 
 
@@ -38,7 +46,9 @@ def test_the_tour_is_a_sweep(tour, capsys):
     assert main(["report", str(tour)]) == 0
     page = (tour / "report.html").read_text()
     assert "The tour, 03_increments" in page
-    assert {results.name for results in read_results([tour])} == {f"tour/{run.folder.name}" for run in load_plan(tour / "tour")[1]}
+    assert {results.name for results in read_results([tour])} == {
+        f"tour/{run.folder.name}" for run in load_plan(tour / "tour")[1]
+    }
 
 
 def test_the_record_of_the_increments_is_what_others_build_on(tour):
@@ -47,7 +57,12 @@ def test_the_record_of_the_increments_is_what_others_build_on(tour):
     for name, method in record.methods.items():
         assert len(method.seconds) == 3 and all(R.shape == (3, 3) for R in method.R.values())
         assert all(method.old_codes_unchanged) == (name != "joint")
-    assert {"map_image_to_text", "map_text_to_image", "time_reduction", "forgetting_from_joint_image_to_text"} <= record.metrics["dlch"].keys()
+    assert {
+        "map_image_to_text",
+        "map_text_to_image",
+        "time_reduction",
+        "forgetting_from_joint_image_to_text",
+    } <= record.metrics["dlch"].keys()
 
 
 def test_the_report_is_one_page(tour):
@@ -60,12 +75,16 @@ def test_a_stopped_tour_goes_on_where_it_was(tour, capsys):
     kept = (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns
     assert main(["tour", "-o", str(tour), *OPTIONS]) == 0
     shown = capsys.readouterr().out
-    assert "6 runs: 5 done before, 1 to do" in shown and shown.splitlines()[-1] == str((runs_in(tour) / "05_report" / "report.html").resolve())
+    assert "6 runs: 5 done before, 1 to do" in shown and shown.splitlines()[-1] == str(
+        (runs_in(tour) / "05_report" / "report.html").resolve()
+    )
     assert (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns == kept
 
 
 def test_a_tour_that_fails_says_where_and_names_no_report(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(backends, "run_sweeps", lambda sweeps, folder, **options: [(sweeps[0].runs[0][2], "cell 3: ValueError: broken")])
+    monkeypatch.setattr(
+        backends, "run_sweeps", lambda sweeps, folder, **options: [(sweeps[0].runs[0][2], "cell 3: ValueError: broken")]
+    )
     assert main(["tour", "-o", str(tmp_path), "-p", "seed", "1"]) == 1
     shown = capsys.readouterr().out
     assert shown.startswith("failed: tour/seed=1-") and shown.endswith("/02_transfer: cell 3: ValueError: broken\n")

@@ -9,7 +9,7 @@ from dlchkit.storage import read_json
 USABLE = 0.8  # share of a machine's memory that the index may fill
 _UNITS = {
     "bytes": (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 1)),
-    "seconds": (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("µs", 1e-6)),
+    "seconds": (("days", 86400), ("hours", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("µs", 1e-6)),
 }
 
 
@@ -53,20 +53,31 @@ def describe_scale(rows, increment=None, *, n_items, n_classes, memory_gb, cores
         if not value > 0:
             raise DataError(f"{name} is {value}; it must be above 0")
     machine = (memory_gb, cores, price_per_hour)
-    lines = [
-        f"{n_items:,} items on machines of {memory_gb:g} GB and {cores} cores, "
-        "on a line through zero and what was measured:"
-    ]
-    try:
-        for pair in dict.fromkeys((row["kind"], row["n_bits"]) for row in rows):
-            same = sorted((row for row in rows if (row["kind"], row["n_bits"]) == pair), key=lambda row: row["n_items"])
-            lines += _search(same, n_items, machine, rate)
-        labels = _quantity(n_items * n_classes, "bytes")
-        lines.append(f"labels: {n_items:.4g} items x {n_classes:,} classes x 1 byte = {labels} in a CodeBank")
-        lines += _learning(increment, n_items, n_classes, price_per_hour) if increment else []
-    except (KeyError, TypeError, ZeroDivisionError, AttributeError) as error:
-        raise DataError(f"a measurement has no usable {error}; measure again with this version of dlchkit") from None
+    machines = f"machines of {memory_gb:g} GB and {cores} cores"
+    lines = [f"{n_items:,} items on {machines}, on a line through zero and what was measured:"]
+    for row in rows:
+        _check(row, "a row of the search benchmark", "n_items", "n_bits", "queries_per_second", "bytes_per_item")
+    rows = sorted(rows, key=lambda row: row["n_items"])
+    for kind, n_bits in dict.fromkeys((row.get("kind"), row["n_bits"]) for row in rows):
+        same = [row for row in rows if (row.get("kind"), row["n_bits"]) == (kind, n_bits)]
+        lines += [f"{kind}, {n_bits} bits, {_sizes(same)}:", *_search(same, n_items, machine, rate)]
+    labels = _quantity(n_items * n_classes, "bytes")
+    lines.append(f"labels: {n_items:.4g} items x {n_classes:,} classes x 1 byte = {labels} in a CodeBank")
+    if increment is not None:
+        _check(increment, "the increment", "seconds_per_increment", "new_items", "state_bytes", "n_classes")
+        lines += _learning(increment, n_items, n_classes, price_per_hour)
     return "\n".join(lines)
+
+
+def _check(record, what, *names):
+    for name in names:
+        value = record.get(name) if isinstance(record, dict) else None
+        if not isinstance(value, (int, float)) or not value > 0:
+            raise DataError(f"{what} has no usable {name!r}: {value!r}; measure again with this version of dlchkit")
+
+
+def _sizes(rows):
+    return f"measured at {', '.join(format(row['n_items'], ',') for row in rows)} items"
 
 
 def _search(group, n_items, machine, rate):
@@ -77,7 +88,6 @@ def _search(group, n_items, machine, rate):
     for_memory = math.ceil(memory / (USABLE * memory_gb * 1e9))
     for_rate = math.ceil(rate * seconds / cores)
     n_machines = max(for_memory, for_rate)
-    yield f"{largest['kind']}, {largest['n_bits']} bits, measured at {', '.join(f'{row['n_items']:,}' for row in group)} items:"
     yield (
         f"  memory: {n_items:.4g} items x {largest['bytes_per_item']:.4g} bytes = {_quantity(memory, 'bytes')}; "
         f"/ ({USABLE:g} x {memory_gb:g} GB) gives {_machines(for_memory)}"
@@ -87,7 +97,8 @@ def _search(group, n_items, machine, rate):
         f"x {rate:g} queries/s / {cores} cores gives {_machines(for_rate)}"
     )
     if len(group) > 1:
-        yield f"  per item, a query takes {per_item[1] / per_item[0]:.2f} times as long at the largest size as at the smallest"
+        growth = per_item[1] / per_item[0]
+        yield f"  growth: per item, a query takes {growth:.2f} times as long at the largest size as at the smallest"
     yield f"  {_machines(n_machines)}" + ("" if price is None else f" x {price:g} = {n_machines * price:g} an hour")
 
 

@@ -1,5 +1,6 @@
 """The commands `sweep` and `tour`, of which one process after another is killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -91,8 +92,8 @@ def _run(place, command_of: Callable[[Path], list[str]], disturb=lambda process:
     started = time.monotonic()
     environment = {**os.environ, "DLCHKIT_DATA": str(place / "data")}
     program = [sys.executable, "-m", "dlchkit.cli", *command]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(program, **quiet, env=environment, start_new_session=True) as process:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(program, stdout=nowhere, stderr=nowhere, env=environment, start_new_session=True) as process:
         was_killed = disturb(process)
         code = process.wait()
     return time.monotonic() - started, None if was_killed else code
@@ -116,7 +117,5 @@ def kill_one_of(process: subprocess.Popen, after: float, random: np.random.Gener
 def kill_tree(pid: int) -> None:
     """Kill a process and all its descendants, as a power cut does."""
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            pass
