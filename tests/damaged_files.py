@@ -220,11 +220,20 @@ class Positions:
         return np.arange(2 * len(items), dtype=np.float32).reshape(-1, 2)
 
 
+PARAMETERS = """
+n: int = 3  # n
+rate: float = 0.5  # a rate
+sizes: list = [1, 2]  # sizes
+name: str = "a"  # name
+on: bool = True  # on
+seed: int = 0  # seed
+out: str = ""  # out
+""".strip()
+
+
 def write_notebook(path):
-    first = 'n: int = 3  # n\nrate: float = 0.5  # a rate\nsizes: list = [1, 2]  # sizes\nname: str = "a"  # name\non: bool = True  # on\nseed: int = 0  # seed\nout: str = ""  # out'
-    nbformat.write(
-        new_notebook(cells=[new_code_cell(first, metadata={"tags": ["parameters"]}), new_code_cell("1")]), path
-    )
+    first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[first, new_code_cell("1")]), path)
 
 
 SWEEP = {

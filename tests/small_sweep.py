@@ -1,5 +1,7 @@
 """A sweep small enough for tests: a notebook of three cells, and questions that tests ask about its runs."""
 
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -30,6 +32,20 @@ DONE = """
 record.findings = {"began": began, "ended": time.time(), "kernel": os.getpid()}
 record.save(out)
 """
+WAITS_FOR_ANOTHER = """
+import pathlib
+
+open(f"{out}/here", "w").close()
+deadline = time.time() + 40
+while n_bits < 64 and len(list(pathlib.Path(out).parent.glob("*/here"))) < 2 and time.time() < deadline:
+    time.sleep(0.02)
+"""
+SLEEPS_ONCE = """
+if n_bits == 32 and not os.path.exists(f"{out}/kernel"):
+    open(f"{out}/kernel.tmp", "w").write(f"{os.getpid()} {os.getppid()}")
+    os.rename(f"{out}/kernel.tmp", f"{out}/kernel")
+    time.sleep(600)
+"""
 _SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32}
 _SMALLEST |= {"bit_lengths": [8, 64]}
 SMALLEST_TOUR = [word for name, value in _SMALLEST.items() for word in ("-p", name, str(value))]  # options of the tour
@@ -51,6 +67,24 @@ def write_sweep(folder, *cells, name="small", **entries):
 
 def command(file, out, *options):
     return main(["sweep", str(file), "-o", str(out), *options])
+
+
+def start_sweep(file, out, *options):
+    """Start a sweep in a process of its own, which Ctrl-C reaches even where pytest ignores it."""
+    code = [
+        "import signal, sys",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
+        "from dlchkit.cli import main",
+        "sys.exit(main())",
+    ]
+    arguments = [sys.executable, "-c", "; ".join(code), "sweep", str(file), "-o", str(out), *options]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def kernel_of(out):
+    """Wait for the kernel of a run that sleeps; return the numbers of its process and of the run's."""
+    (path, *_) = wait_for(lambda: list(out.glob("small/*/kernel")))
+    return [int(process) for process in path.read_text().split()]
 
 
 def runs_of(out, name="small"):

@@ -18,7 +18,7 @@ REAL = Path(os.environ.get("DLCHKIT_DATASETS", "absent"))
 def test_the_wikipedia_set():
     data = load("wikipedia", root=REAL)
     has_pku = (REAL / "wikipedia" / "pku_split_indices.txt").is_file()
-    counts = dict(zip(*np.unique(data.split, return_counts=True)))
+    counts = dict(zip(*np.unique(data.split, return_counts=True), strict=True))
     assert counts == (
         {"database": 2173, "query": 462, "validation": 231} if has_pku else {"database": 2173, "query": 693}
     )

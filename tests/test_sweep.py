@@ -6,12 +6,20 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
-from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
+from small_sweep import (
+    SLEEPS_ONCE,
+    WAITS_FOR_ANOTHER,
+    command,
+    is_alive,
+    kernel_of,
+    runs_of,
+    start_sweep,
+    wait_for,
+    write_sweep,
+)
 
 from dlchkit.cli import main
 from dlchkit.records import RunRecord
@@ -123,9 +131,9 @@ def test_no_worker_is_refused(tmp_path, capsys):
 # --- what is run ---
 
 
+@pytest.mark.slow
 def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_path, capsys):
-    wait = "deadline = time.time() + 30\nopen(f'{out}/here', 'w').close()\nimport pathlib\nwhile len(list(pathlib.Path(out).parent.glob('*/here'))) < 2 and time.time() < deadline: time.sleep(0.02)"
-    out, file = tmp_path / "out", write_sweep(tmp_path, wait)
+    out, file = tmp_path / "out", write_sweep(tmp_path, WAITS_FOR_ANOTHER)
     assert command(file, out, "-j", "2") == 0
     shown = capsys.readouterr().out.splitlines()
     assert (
@@ -149,7 +157,7 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     (
         runs[32, 0].folder / "done.txt"
     ).unlink()  # as after a kill at the worst moment: a record, but not known to be this run's
-    write_sweep(tmp_path, wait, grid={"n_bits": [32]})
+    write_sweep(tmp_path, WAITS_FOR_ANOTHER, grid={"n_bits": [32]})
     assert command(file, out, "--dry-run") == 0 and capsys.readouterr().out.endswith(": open\n")
     (runs[32, 0].folder / "done.txt").write_text(runs[32, 0].digest)
     assert command(file, out) == 0
@@ -162,9 +170,14 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     assert runs_of(out)[32, 0].state() == "done" and runs_of(out)[32, 0].folder != runs[32, 0].folder
 
 
+@pytest.mark.slow
 def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsys):
     (tmp_path / "broken").touch()
-    fails = f"if os.path.exists({str(tmp_path / 'broken')!r}):\n    if n_bits == 16: raise ValueError('first\\nthe last line')\n    if n_bits == 24: os.kill(os.getpid(), 9)"
+    fails = f"""
+if os.path.exists({str(tmp_path / "broken")!r}):
+    if n_bits == 16: raise ValueError("first\\nthe last line")
+    if n_bits == 24: os.kill(os.getpid(), 9)
+"""
     out, file = tmp_path / "out", write_sweep(tmp_path, fails, grid={"n_bits": [16, 24, 32]})
     assert command(file, out, "-j", "3") == 1
     shown = capsys.readouterr().out
@@ -192,6 +205,7 @@ def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsy
     assert {run.state() for run in runs.values()} == {"done"} and not list(out.glob("*/*/failed.json"))
 
 
+@pytest.mark.slow
 def test_a_cell_past_its_time_limit_fails_its_run_and_is_named(tmp_path, capsys):
     out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: time.sleep(600)", cell_timeout=3)
     assert command(file, out, "-j", "2") == 1
@@ -213,6 +227,7 @@ def full(*_, **__): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_its_run_and_leaves_the_others_alone(tmp_path, capsys):
     full = f"{FULL}if n_bits == 16: pathlib.Path.write_text = full"  # in the kernel, when it writes the record
     out, file = tmp_path / "out", write_sweep(tmp_path, full)
@@ -224,6 +239,7 @@ def test_a_full_disk_fails_its_run_and_leaves_the_others_alone(tmp_path, capsys)
     assert "No space left on device" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -301,32 +317,25 @@ def test_on_a_terminal_a_line_per_worker_and_one_for_the_whole_are_kept_up_to_da
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+@pytest.mark.slow
 def test_a_stopped_sweep_leaves_no_process_and_loses_nothing_finished(tmp_path, capsys, how):
-    (tmp_path / "slow").touch()
-    slow = f"if n_bits == 32 and os.path.exists({str(tmp_path / 'slow')!r}):\n    open(f'{{out}}/kernel.tmp', 'w').write(f'{{os.getpid()}} {{os.getppid()}}')\n    os.rename(f'{{out}}/kernel.tmp', f'{{out}}/kernel')\n    time.sleep(600)"
-    out, file = (
-        tmp_path / "out",
-        write_sweep(tmp_path, slow, grid={"n_bits": [16, 32] if how is signal.SIGINT else [32]}),
-    )
-    # pytest may itself run with Ctrl-C ignored, and children inherit that
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from dlchkit.cli import main; sys.exit(main())"
-    arguments = [sys.executable, "-c", code, "sweep", str(file), "-o", str(out)]
-    sweep = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    out = tmp_path / "out"
+    file = write_sweep(tmp_path, SLEEPS_ONCE, grid={"n_bits": [16, 32] if how is signal.SIGINT else [32]})
+    sweep = start_sweep(file, out)
     try:
-        kernel = wait_for(lambda: list(out.glob("small/*/kernel")))[0]
+        processes = kernel_of(out)
         sweep.send_signal(how)
-        said = sweep.communicate(timeout=40)[1]
+        _, said = sweep.communicate(timeout=40)
     finally:
         sweep.kill()
     assert sweep.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
     assert how is signal.SIGKILL or said == "dlchkit: stopped; the same command goes on where it was\n"
-    wait_for(lambda: not any(is_alive(int(process)) for process in kernel.read_text().split()))
+    wait_for(lambda: not any(map(is_alive, processes)))
 
     runs = runs_of(out)
     assert runs[32, 0].state() == "open"
     if how is signal.SIGINT:
         before = runs[16, 0].record().findings["ended"]
-        (tmp_path / "slow").unlink()
         assert command(file, out) == 0
         assert "2 runs: 1 done before, 1 to do" in capsys.readouterr().out
         assert runs[32, 0].state() == "done" and runs[16, 0].record().findings["ended"] == before

@@ -5,10 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
-from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
+from small_sweep import (
+    SLEEPS_ONCE,
+    WAITS_FOR_ANOTHER,
+    command,
+    is_alive,
+    kernel_of,
+    runs_of,
+    start_sweep,
+    wait_for,
+    write_sweep,
+)
 
 from dlchkit.runs import cluster
 from dlchkit.runs.plan import in_order
@@ -17,13 +28,7 @@ from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
 
-SLOW = """
-first = f"{out}/kernel"
-if n_bits == 32 and not os.path.exists(first):
-    open(first + ".tmp", "w").write(f"{os.getpid()} {os.getppid()}")
-    os.rename(first + ".tmp", first)
-    time.sleep(600)
-"""
+pytestmark = pytest.mark.slow
 
 
 class Cluster:
@@ -122,7 +127,7 @@ def test_other_versions_are_refused(tmp_path, capsys, monkeypatch, two_workers):
 
 @pytest.mark.parametrize(
     ("elsewhere", "said"),
-    [(lambda folder, token: token, ""), (lambda folder, token: open(f"/absent/{token}"), "FileNotFound")],
+    [(lambda folder, token: token, ""), (lambda folder, token: Path("/absent", token).read_text(), "FileNotFound")],
 )
 def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, two_workers, elsewhere, said):
     monkeypatch.setattr(cluster, "_leave_token", elsewhere)
@@ -161,9 +166,8 @@ def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch
 
 
 def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monkeypatch, two_workers):
-    together = "open(f'{out}/here', 'w').close()\nimport pathlib\ndeadline = time.time() + 40\nwhile n_bits < 64 and len(list(pathlib.Path(out).parent.glob('*/here'))) < 2 and time.time() < deadline: time.sleep(0.02)"
     fails = "if n_bits == 64: os.kill(os.getpid(), 9)"
-    file = write_sweep(tmp_path, together, fails, grid={"n_bits": [16, 32, 64]})
+    file = write_sweep(tmp_path, WAITS_FOR_ANOTHER, fails, grid={"n_bits": [16, 32, 64]})
     monkeypatch.chdir(tmp_path)
     assert command(file, "out", *on(two_workers)) == 1  # a relative folder: the workers stand elsewhere
     shown = capsys.readouterr().out.splitlines()
@@ -190,24 +194,11 @@ def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monke
     assert "2 done before, 1 failed before" in capsys.readouterr().out
 
 
-def start_sweep(file, out, cluster, *options):
-    # pytest may itself run with Ctrl-C ignored, and children inherit that
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from dlchkit.cli import main; sys.exit(main())"
-    arguments = [sys.executable, "-c", code, "sweep", str(file), "-o", str(out), *on(cluster), *options]
-    return subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def kernel_of(out):
-    """The kernel's and its run's process of the slow run."""
-    path = wait_for(lambda: list(out.glob("small/*/kernel")))[0]
-    return path, [int(process) for process in path.read_text().split()]
-
-
 def test_a_killed_worker_loses_nothing_finished_and_its_run_begins_again_elsewhere(tmp_path, two_workers):
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW)
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE)
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        _, processes = kernel_of(out)
+        processes = kernel_of(out)
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         stamp = (runs_of(out)[16, 0].folder / "result.json").stat().st_mtime_ns
         psutil.Process(psutil.Process(processes[1]).ppid()).kill()
@@ -239,10 +230,10 @@ def test_a_run_that_kills_every_worker_fails_and_says_so(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
 def test_a_stopped_sweep_leaves_no_process_on_the_workers(tmp_path, two_workers, how):
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW, grid={"n_bits": [32]})
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE, grid={"n_bits": [32]})
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        kernel, processes = kernel_of(out)
+        processes = kernel_of(out)
         sweep.send_signal(how)
         errors = sweep.communicate(timeout=40)[1]
     finally:
@@ -257,10 +248,10 @@ def test_a_stopped_sweep_leaves_no_process_on_the_workers(tmp_path, two_workers,
 
 
 def test_a_scheduler_that_goes_away_is_named(tmp_path, two_workers):  # the last test: it ends the cluster of the others
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW)
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE)
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        _, processes = kernel_of(out)
+        processes = kernel_of(out)
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         two_workers.processes[0].kill()
         errors = sweep.communicate(timeout=90)[1]

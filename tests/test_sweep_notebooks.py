@@ -1,4 +1,4 @@
-"""Sweeps of several notebooks: each gets what it has, those that read runs wait, and a failure stops only what rests on it."""
+"""Sweeps of several notebooks: parameters, readers of runs that wait for them, and failures."""
 
 import nbformat
 import pytest
@@ -14,7 +14,10 @@ from dlchkit.runs.plan import in_order, load_plan
 from dlchkit.runs.sweep_file import plan_sweep, plan_sweeps
 
 COMMON = 'seed: int = 0  # seed\nout: str = ""  # folder'
-SAVES = "from dlchkit.records import RunRecord\nRunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)"
+SAVES = """
+from dlchkit.records import RunRecord
+RunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)
+"""
 NOTEBOOKS = {  # name -> (parameters, what it records)
     "a": ("n_bits: int = 8  # bits", "n_bits"),
     "b": ('word: str = "x"  # a word\nn_bits: int = 8  # bits', "(1 / 0) if word == 'broken' else word"),
@@ -40,6 +43,7 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_each_notebook_gets_the_parameters_it_has_and_the_last_one_the_folder_of_those_before(write, tmp_path):
     file = write(parameters={"word": "said"}, grid={"n_bits": [16, 32]}, seeds=[3])
     assert main(["sweep", str(file), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
@@ -50,6 +54,7 @@ def test_each_notebook_gets_the_parameters_it_has_and_the_last_one_the_folder_of
         assert len({run.folder.parent for run in point}) == 1 and point[0].folder.name == "a"
 
 
+@pytest.mark.slow
 def test_results_stand_by_notebook(write, tmp_path):
     file = write(grid={"n_bits": [16, 32]})
     assert main(["sweep", str(file), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
@@ -59,6 +64,7 @@ def test_results_stand_by_notebook(write, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_what_rests_on_a_failed_run_is_not_started_and_the_rest_goes_on(write, tmp_path, capsys):
     file = write(
         grid={"word": ["broken", "well"]}, notebook=["b.ipynb", "c.ipynb", "a.ipynb"], parameters={"n_bits": 16}
@@ -77,7 +83,7 @@ def test_what_rests_on_a_failed_run_is_not_started_and_the_rest_goes_on(write, t
 
 def test_the_reader_of_runs_is_done_anew_when_what_it_reads_changes(write, tmp_path):
     plain, changed = (in_order((plan_sweep(write(parameters={"word": word}), tmp_path),)) for word in ("x", "y"))
-    assert [one.digest == other.digest for one, other in zip(plain, changed)] == [True, False, False]
+    assert [one.digest == other.digest for one, other in zip(plain, changed, strict=True)] == [True, False, False]
 
 
 def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path):
