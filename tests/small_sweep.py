@@ -92,7 +92,7 @@ def runs_of(out, name="small"):
     return {(run.parameters["n_bits"], run.parameters["seed"]): run for run in runs}
 
 
-def wait_for(condition, seconds=40):
+def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "waited in vain"

@@ -81,6 +81,7 @@ def test_the_kits_own_notebooks_are_found_by_name():
         notebook_path("03_increment")
 
 
+@pytest.mark.slow
 def test_a_run_returns_the_record_it_wrote(tmp_path):
     record = run_notebook(write_notebook(tmp_path, SAVES), tmp_path / "out", {"n_bits": "32", "sizes": [5]})
     assert record.parameters["n_bits"] == 32 and record.parameters["sizes"] == [5]

@@ -90,6 +90,7 @@ def test_memory_that_is_used_inside_is_seen_and_what_was_there_before_is_not():
     assert 48 * 2**20 < most[0] - before < 120 * 2**20 and len(kept)
 
 
+@pytest.mark.slow
 def test_the_command_measures_memory_in_another_process(capsys):
     arguments = ["--items", "100", "--new", "20", "--classes", "6", "--bits", "16", "--repeat", "1"]
     assert main(["bench", "increment", *arguments]) == 0

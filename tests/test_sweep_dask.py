@@ -58,7 +58,7 @@ class Cluster:
                 "dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"
             )
         with distributed.Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(n, timeout=40)
+            client.wait_for_workers(n, timeout=120)
 
     def close(self):
         for process in self.processes:
@@ -202,7 +202,7 @@ def test_a_killed_worker_loses_nothing_finished_and_its_run_begins_again_elsewhe
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         stamp = (runs_of(out)[16, 0].folder / "result.json").stat().st_mtime_ns
         psutil.Process(psutil.Process(processes[1]).ppid()).kill()
-        said, errors = sweep.communicate(timeout=60)
+        said, errors = sweep.communicate(timeout=120)
     finally:
         sweep.kill()
     assert (sweep.returncode, errors) == (0, "") and said.count("\n") == 4
@@ -235,7 +235,7 @@ def test_a_stopped_sweep_leaves_no_process_on_the_workers(tmp_path, two_workers,
     try:
         processes = kernel_of(out)
         sweep.send_signal(how)
-        errors = sweep.communicate(timeout=40)[1]
+        errors = sweep.communicate(timeout=120)[1]
     finally:
         sweep.kill()
     assert sweep.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
@@ -254,7 +254,7 @@ def test_a_scheduler_that_goes_away_is_named(tmp_path, two_workers):  # the last
         processes = kernel_of(out)
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         two_workers.processes[0].kill()
-        errors = sweep.communicate(timeout=90)[1]
+        errors = sweep.communicate(timeout=120)[1]
     finally:
         sweep.kill()
     assert (
