@@ -17,17 +17,28 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=4, metavar="N", help=kills)
 
 
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Start a worker for each core, eight at most, since a worker and its kernel take a gigabyte or two."""
+    return min(8, cores())
+
+
 def pytest_configure(config):
-    """Share the cores out among the workers, which inherit this process's environment."""
+    """Share the cores out among the workers, which inherit the environment of this process."""
     workers = getattr(config.option, "numprocesses", None)
     if workers and "PYTEST_XDIST_WORKER" not in os.environ:
-        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the core to another process
         for name in THREADS:
-            os.environ.setdefault(name, threads)
+            os.environ.setdefault(name, str(max(1, cores() // workers)))
 
 
 def pytest_collection_modifyitems(items):
-    """Mark notebooks as slow, and put slow files first, so that no worker begins a long file when the other is done."""
+    """Mark notebooks as slow, and put slow files first, so that the workers end at about the same time."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)

@@ -100,6 +100,7 @@ def test_nothing_runs_if_a_parameter_is_wrong(tmp_path):
     [("1 / 0", "ZeroDivisionError"), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"), ("pass", "without writing")],
     ids=["failed cell", "dead kernel", "no record"],
 )
+@pytest.mark.slow
 def test_a_failed_run_says_why_keeps_the_notebook_and_no_old_record(tmp_path, cell, said):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "result.json").write_text("{}")
