@@ -11,7 +11,6 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from dlchkit.encoders import ImageEncoder
 from dlchkit.errors import DataError
 
 BLOCK = 1000  # rows compared with all others at once
@@ -83,6 +82,8 @@ def _members(groups):
 
 def encode(pictures: list[Path], options: argparse.Namespace) -> np.ndarray:
     """Features float16 (n, d) of picture files, by the encoder that the command line names."""
+    from dlchkit.encoders import ImageEncoder  # torch is not needed for a check
+
     encoder = ImageEncoder.from_torchvision(
         options.image_encoder, weights=options.image_weights or None, size=options.image_size
     )
