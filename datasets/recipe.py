@@ -4,6 +4,7 @@ import argparse
 import csv
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -138,13 +139,13 @@ def write_items(folder: Path, items: list[dict[str, str]], image_features: np.nd
     np.save(folder / "image_features.npy", image_features, allow_pickle=False)
 
 
-def run_recipe(description: str, prepare, check) -> None:
+def run_recipe(description: str | None, prepare: Callable, check: Callable) -> None:
     """Read the command line of a recipe and do what it asks.
 
     Parameters
     ----------
-    description : str
-        First paragraph of the recipe's help.
+    description : str or None
+        First lines of the recipe's help.
     prepare : callable (original, folder, options)
         Reads the original and writes the folder.
     check : callable (folder) -> dict from str to str
