@@ -67,24 +67,24 @@ def run(options) -> int:
 
 
 def notebooks(options) -> int:
-    """Copy the notebooks, the tour's sweep file and the dataset cards out of the package; files that are there stay."""
+    """Copy the notebooks, sweep files, data files and cards out of the package; existing files stay."""
     from dlchkit.errors import DataError
     from dlchkit.storage import resource_folder
 
     folder = Path(options.folder)
-    files = [
-        *sorted(resource_folder("notebooks").glob("*.ipynb")),
-        resource_folder("notebooks") / "tour.yaml",
-        *sorted(resource_folder("datasets").glob("*.md")),
-    ]
-    targets = {file: folder / ("datasets" if file.suffix == ".md" else "") / file.name for file in files}
+    targets = {}
+    for part, place in (("notebooks", folder), ("datasets", folder / "datasets")):
+        home = resource_folder(part)
+        kinds = (".ipynb", ".yaml", ".md", ".py", ".csv", ".txt")
+        files = (path for path in sorted(home.rglob("*")) if path.is_file() and path.suffix in kinds)
+        targets |= {path: place / path.relative_to(home) for path in files}
     there = next((target for target in targets.values() if target.exists()), None)
     if there:
         raise DataError(f"{there} exists already; name an empty folder, so that none of your work is overwritten")
     for file, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
-    print(f"{len(files)} files in {folder.resolve()}")
+    print(f"{len(targets)} files in {folder.resolve()}")
     return 0
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from dlchkit import load, load_source
+from dlchkit.data.settings import setting_parameters
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 RECIPES = ("prepare_fashion", "prepare_flipkart", "prepare_imagenet")
@@ -226,25 +227,12 @@ def test_row_lists_hold_ids_and_groups_alone():
 
 @pytest.mark.parametrize("path", DATA_FILES, ids=lambda path: path.stem)
 def test_a_data_file_names_a_folder_and_settings_that_are_no_defaults(path):
-    defaults = {
-        "text": "text",
-        "labels": "label",
-        "group": "",
-        "min_class_size": 0,
-        "skip_bad_rows": False,
-        "source": "scenes",
-        "image_encoder": "auto",
-        "image_weights": "",
-        "image_size": 224,
-        "text_encoder": "tfidf",
-        "n_pairs": 1600,
-        "n_source": 2000,
-    }
+    defaults = setting_parameters()
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert settings.pop("folder") in CARDS
     for name, value in settings.items():
-        assert type(value) is type(defaults[name]), name
-        assert value != defaults[name], name
+        assert type(value) is type(defaults[name].default), name
+        assert value != defaults[name].default, name
     assert path.read_text(encoding="utf-8").startswith("# ")
 
 
