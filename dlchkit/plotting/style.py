@@ -15,9 +15,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from dlchkit.metrics.words import in_words as in_words  # pages import it from here
 from dlchkit.storage import atomic_path
 
-WIDTH, DPI = 8.0, 100  # inches, pixels per inch
+WIDTH = 8.0  # inches
+DPI = 100
 INK, QUIET, PAPER = "#222222", "#767676", "#ffffff"
 BITS = ListedColormap(["#dfe8ef", "#17456b"])  # of -1 and +1
 Options = ParamSpec("Options")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlchkit.metrics import Interval
-from dlchkit.metrics.words import joined
+from dlchkit.plotting.sentences import joined
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.cells import number, over_seeds
 from dlchkit.results.collect import ALL_RUNS, SweepResults

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dlchkit.metrics import Interval
-from dlchkit.metrics.words import joined
+from dlchkit.plotting.sentences import joined
 from dlchkit.records import DIRECTIONS
 from dlchkit.report.answer import JOINT
 from dlchkit.report.template import HEAT_STEPS

@@ -1,6 +1,6 @@
 """What single queries found, from a record's findings to the page: the one place where their shape is checked."""
 
-from dlchkit.metrics.words import in_words
+from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS
 
 FINDING = "examples"

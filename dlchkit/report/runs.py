@@ -15,8 +15,9 @@ from dlchkit.metrics import (
     forgetting_from_joint,
     time_reduction,
 )
-from dlchkit.metrics.words import in_words, joined
 from dlchkit.plotting.embedded_pictures import EmbeddedPictures
+from dlchkit.plotting.sentences import joined
+from dlchkit.plotting.style import in_words
 from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
 from dlchkit.report.found import FINDING, found_by_queries
 from dlchkit.report.notebooks import link_to_page

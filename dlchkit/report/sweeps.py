@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dlchkit import plotting
 from dlchkit.errors import DataError
-from dlchkit.metrics.words import in_words
 from dlchkit.plotting.embedded_pictures import EmbeddedPictures
+from dlchkit.plotting.style import in_words
 from dlchkit.report import drawings, tables
 from dlchkit.report.answer import JOINT, answer, headline
 from dlchkit.report.found import found_by_queries

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from dlchkit.metrics import Interval
-from dlchkit.metrics.words import in_words as measure_in_words
+from dlchkit.plotting.style import in_words as measure_in_words
 from dlchkit.records import DIRECTIONS
 from dlchkit.results.budgets import in_words as budget_in_words
 from dlchkit.results.cells import NOTHING, are_best, number, over_seeds

@@ -8,7 +8,7 @@ import jinja2
 import matplotlib
 from matplotlib.colors import to_hex
 
-from dlchkit.metrics.words import in_words
+from dlchkit.plotting.style import in_words
 from dlchkit.results.cells import number
 from dlchkit.results.collect import is_number
 
