@@ -110,7 +110,7 @@ _ROOMS = {
         "why",
         "yearly_cost",
     ],
-    "plotting.progress_line": ["progress"],
+    "plotting.progress_line": ["show_progress"],
     "records": ["MethodRecord", "RunRecord"],
     "report": ["write_folder_report", "write_report"],
     "runs.shards": ["fit_shards"],

@@ -5,14 +5,20 @@ item; packed bits (``uint8``, eight per byte) are for storage and distance only.
 """
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from dlchkit.errors import DataError
+
+Codes = np.ndarray  # int8 (n, n_bits), values in {-1, +1}
+Labels = np.ndarray  # bool, int or float (n, n_classes), values in {0, 1}
 
 
 def check_n_bits(n_bits: int) -> int:
     """Return ``n_bits`` if codes of that length can be packed, else raise `DataError`."""
     if n_bits < 8 or n_bits % 8:
-        raise DataError(f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {max(8, round(n_bits / 8) * 8)}")
+        raise DataError(
+            f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {max(8, round(n_bits / 8) * 8)}"
+        )
     return n_bits
 
 
@@ -39,7 +45,9 @@ def binarize(relaxed: np.ndarray) -> np.ndarray:
     """
     relaxed = np.asarray(relaxed)
     if np.isnan(relaxed).any():
-        raise DataError(f"relaxed codes hold NaN in row {int(np.isnan(relaxed).any(1).argmax())}; codes need real outputs")
+        raise DataError(
+            f"relaxed codes hold NaN in row {int(np.isnan(relaxed).any(1).argmax())}; codes need real outputs"
+        )
     return np.where(relaxed >= 0, 1, -1).astype(np.int8)
 
 
@@ -58,7 +66,9 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
     codes = np.asarray(codes)
     check_n_bits(codes.shape[1])
     if not (np.abs(codes) == 1).all():
-        raise DataError(f"codes hold the value {codes[np.abs(codes) != 1][0]}; only -1 and +1 are hash codes, see binarize")
+        raise DataError(
+            f"codes hold the value {codes[np.abs(codes) != 1][0]}; only -1 and +1 are hash codes, see binarize"
+        )
     return np.packbits(codes > 0, axis=1)
 
 
@@ -68,9 +78,39 @@ def unpack_codes(packed: np.ndarray) -> np.ndarray:
 
 
 def as_words(packed: np.ndarray) -> np.ndarray:
-    """View bytes (n, n_bytes) as uint64 words (n, ceil(n_bytes / 8)), zero-padded."""
-    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
-    return np.ascontiguousarray(padded).view(np.uint64)
+    """View packed rows as machine words, so that many bits are compared at once.
+
+    Parameters
+    ----------
+    packed : np.ndarray
+        uint8 (n, n_bytes), from `pack_codes` or `numpy.packbits`
+
+    Returns
+    -------
+    np.ndarray
+        (n_words, n) of the smallest unsigned type that holds a row, else of 64 bits; padded with zeros
+    """
+    n_bytes = packed.shape[1]
+    width = next((width for width in (1, 2, 4) if n_bytes <= width), 8)
+    padded = np.pad(packed, ((0, 0), (0, -n_bytes % width)))
+    return np.ascontiguousarray(np.ascontiguousarray(padded).view(f"u{width}").T)
+
+
+def differing_bits(a: np.ndarray, b: np.ndarray, dtype: DTypeLike = np.int64) -> np.ndarray:
+    """Hamming distances between rows that `as_words` made words (n_words, n) and (n_words, m): an array (n, m)."""
+    return _count_bits(np.bitwise_xor, a, b, dtype)
+
+
+def shared_bits(a: np.ndarray, b: np.ndarray, dtype: DTypeLike = np.int64) -> np.ndarray:
+    """Numbers of bits set in both rows, for rows as in `differing_bits`: an array (n, m)."""
+    return _count_bits(np.bitwise_and, a, b, dtype)
+
+
+def _count_bits(combine, a, b, dtype):
+    counts = np.zeros((a.shape[1], b.shape[1]), dtype)
+    for x, y in zip(a, b, strict=True):
+        counts += np.bitwise_count(combine(x[:, None], y))
+    return counts
 
 
 def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -93,16 +133,10 @@ def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     array([[0, 8]])
     """
     if a.shape[1] != b.shape[1]:
-        raise DataError(f"codes of {a.shape[1]} bits and of {b.shape[1]} have no distance; both must have the same length")
-    return packed_hamming_distance(as_words(pack_codes(a)), as_words(pack_codes(b)))
-
-
-def packed_hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Hamming distance between rows of words as `as_words` makes them: int64 (n, m)."""
-    distance = np.zeros((len(a), len(b)), dtype=np.int64)
-    for word in range(a.shape[1]):
-        distance += np.bitwise_count(a[:, word, None] ^ b[None, :, word])
-    return distance
+        raise DataError(
+            f"codes of {a.shape[1]} bits and of {b.shape[1]} have no distance; both must have the same length"
+        )
+    return differing_bits(as_words(pack_codes(a)), as_words(pack_codes(b)))
 
 
 def unit_labels(labels):

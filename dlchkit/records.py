@@ -1,4 +1,4 @@
-"""What a run leaves behind: `RunRecord`, stored as result.json.
+"""The record of a run: `RunRecord`, stored as result.json.
 
 A run counts as done only when its result.json exists: it is written last, by rename.
 """
@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,50 +23,69 @@ SCHEMA = 1
 FILE_NAME = "result.json"
 DIRECTIONS = ("image_to_text", "text_to_image")
 _NOT_REACHED = ("reports", "runs", "bench", "cli.py")  # no number of a run comes from here
-_VERSIONS_OF = ("dlchkit", "torch", "torchvision", "sentence-transformers", "scikit-learn", "numpy", "matplotlib", "papermill")
+_VERSIONS_OF = (
+    "dlchkit",
+    "torch",
+    "torchvision",
+    "sentence-transformers",
+    "scikit-learn",
+    "numpy",
+    "matplotlib",
+    "papermill",
+)
 
 
 @dataclass
 class MethodRecord:
-    """One method on one stream.
+    """Results of one method on one stream.
 
     Attributes
     ----------
-    R : direction -> float (n_stages, n_stages); R[i, j] is the mAP on stage-j queries
-        after stage i with everything seen so far as database; NaN above the diagonal
-    seconds : training seconds of each stage, evaluation excluded; NaN for the stages that
-        a single-stage method skips
-    old_codes_unchanged : for each stage, whether every code stored before it is bitwise
-        what it was
-    database_codes : what kind of codes the database of R has: "learned" (as the method
-        stores them, from the items' labels), "encoded" (by the encoders when the item
-        arrived) or "reencoded" (by today's encoders)
-    other_R : kind -> R with database codes of that kind
-    unseen : direction -> [stage]: mAP of a stage's queries in that stage's own database,
-        both encoded just before the stage was learned; NaN for the first
-    chance : direction -> [stage]: the same for a ranking drawn at random
-    kept_bytes : bytes that the method held after each stage to learn the next, codes of the
-        database excluded, see `dlchkit.lifelong.memory.kept_bytes`; NaN for skipped stages,
-        empty where nobody measured
+    R : dict
+        direction -> float (n_stages, n_stages); R[i, j] is the mAP on stage-j queries after
+        stage i, in the database of all items seen so far; NaN above the diagonal
+    seconds : list of float
+        training seconds of each stage, evaluation excluded; NaN for the stages that a
+        single-stage method skips
+    old_codes_unchanged : list of bool
+        for each stage, whether every code stored before it is bitwise unchanged
+    database_codes : str
+        the kind of codes in the database of R: "learned" (as the method stores them, from the
+        items' labels), "encoded" (by the encoders when the item arrived) or "reencoded" (by
+        the current encoders)
+    other_R : dict
+        kind -> R with database codes of that kind
+    unseen : dict
+        direction -> (n_stages,): mAP of a stage's queries in that stage's own database, both
+        encoded just before the stage was learned; NaN for the first
+    chance : dict
+        direction -> (n_stages,): the same for a random ranking
+    kept_bytes : list of float
+        bytes that the method held after each stage to learn the next, codes of the database
+        excluded, see `dlchkit.lifelong.memory.kept_bytes`; NaN for skipped stages, empty if
+        not measured
     """
 
-    R: dict
-    seconds: list
-    old_codes_unchanged: list
+    R: dict[str, np.ndarray]
+    seconds: list[float]
+    old_codes_unchanged: list[bool]
     database_codes: str = "learned"
-    other_R: dict = field(default_factory=dict)
-    unseen: dict = field(default_factory=dict)
-    chance: dict = field(default_factory=dict)
-    kept_bytes: list = field(default_factory=list)
+    other_R: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    unseen: dict[str, np.ndarray] = field(default_factory=dict)
+    chance: dict[str, np.ndarray] = field(default_factory=dict)
+    kept_bytes: list[float] = field(default_factory=list)
 
-    def __post_init__(self):
-        self.R, self.unseen, self.chance = (_arrays(by_direction) for by_direction in (self.R, self.unseen, self.chance))
-        self.seconds, self.kept_bytes = (np.array(row, dtype=float).tolist() for row in (self.seconds, self.kept_bytes))  # null becomes NaN again
+    def __post_init__(self) -> None:
+        self.R = _arrays(self.R)
+        self.unseen = _arrays(self.unseen)
+        self.chance = _arrays(self.chance)
         self.other_R = {kind: _arrays(R) for kind, R in self.other_R.items()}
+        self.seconds = np.array(self.seconds, dtype=float).tolist()  # a null of the file becomes NaN again
+        self.kept_bytes = np.array(self.kept_bytes, dtype=float).tolist()
 
     @property
     def learned_at_once(self) -> bool:
-        """Whether a single-stage method left it: nothing before the last of several stages."""
+        """Whether the method learned all stages at once: no training before the last of several stages."""
         return len(self.seconds) > 1 and math.isnan(self.seconds[0])
 
 
@@ -75,70 +95,91 @@ def _arrays(by_direction):
 
 @dataclass
 class RunRecord:
-    """Everything a notebook found out, ready for a report.
+    """All results of one run of a notebook, ready for a report.
 
     Attributes
     ----------
-    notebook : name of the notebook without ending
-    parameters : the effective parameters
-    seed : the seed they contain
-    data : the settings of the data, defaults resolved; empty for a notebook that opens none
-    methods : name -> `MethodRecord`
-    metrics : name -> measure -> number
-    findings : whatever else a notebook measured, JSON values only
-    figures : list of {"file", "alt", "caption"}; files lie beside result.json
-    environment : versions, device, threads
-    peak_memory_bytes : see `peak_memory`, of the process that saved the record, then; None
-        until it is saved, NaN where that is not known
+    notebook : str
+        name of the notebook without ending
+    parameters : dict
+        the effective parameters
+    seed : int
+        the seed among them
+    data : dict
+        the settings of the data, defaults resolved; empty for a notebook that opens none
+    methods : dict
+        name -> `MethodRecord`
+    metrics : dict
+        name -> measure -> number
+    findings : dict
+        other results of the notebook, JSON values only
+    figures : list
+        {"file", "alt", "caption"} of each figure; files lie beside result.json
+    environment : dict
+        versions, the digest of the package's code and its commit, device, threads
+    status : str
+        "complete"
+    peak_memory_bytes : float or None
+        `peak_memory` of the process that saved the record, at that time; None until it is
+        saved, NaN where it is not known
     """
 
     notebook: str
-    parameters: dict
+    parameters: dict[str, Any]
     seed: int = 0
-    data: dict = field(default_factory=dict)
-    methods: dict = field(default_factory=dict)
-    metrics: dict = field(default_factory=dict)
-    findings: dict = field(default_factory=dict)
-    figures: list = field(default_factory=list)
-    environment: dict = field(default_factory=lambda: environment())
+    data: dict[str, Any] = field(default_factory=dict)
+    methods: dict[str, MethodRecord] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    findings: dict[str, Any] = field(default_factory=dict)
+    figures: list[dict[str, str]] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=lambda: environment())
     status: str = "complete"
     peak_memory_bytes: float | None = None
 
     @classmethod
-    def begin(cls, notebook: str, namespace: dict) -> "RunRecord":
-        """A record with the parameters a notebook holds: call it first, with ``globals()``."""
+    def begin(cls, notebook: str, namespace: dict[str, Any]) -> "RunRecord":
+        """Begin a record with the parameters of a notebook.
+
+        Parameters
+        ----------
+        notebook : str
+            name of the notebook without ending
+        namespace : dict
+            ``globals()`` just after the parameters cell: every simple value (bool, int, float,
+            str, list) in it is recorded as a parameter, so call this before any other assignment
+        """
         hidden = {"In", "Out", "exit", "quit"}
         parameters = {
             name: value
             for name, value in namespace.items()
             if not name.startswith("_") and name not in hidden and isinstance(value, (bool, int, float, str, list))
         }
-        return cls(notebook=notebook, parameters=parameters, seed=parameters.get("seed", 0))
+        return cls(notebook=notebook, parameters=parameters, seed=namespace.get("seed", 0))
 
     @property
     def folder(self) -> Path:
-        """Where the run's files go: its parameter ``out``, else a folder below `data_home`."""
+        """Folder of the run's files, created if missing: the parameter ``out``, else a folder below `data_home`."""
         folder = Path(self.parameters.get("out") or data_home() / "runs" / self.notebook)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def __str__(self) -> str:
-        said = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if name != "out")
-        return f"{self.notebook}: {said}"
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if name != "out")
+        return f"{self.notebook}: {settings}"
 
     def save(self, folder: str | Path | None = None) -> Path:
-        """Write result.json whole into ``folder`` (default: the run's own); NaN becomes null."""
+        """Write result.json, completely or not at all, into ``folder`` (default: the run's own); NaN becomes null."""
         path = Path(folder or self.folder) / FILE_NAME
         content = {"schema": SCHEMA, **asdict(self)}
         if self.peak_memory_bytes is None:
             content["peak_memory_bytes"] = peak_memory()
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(_json_values(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
     @classmethod
     def load(cls, folder: str | Path) -> "RunRecord":
-        """Read ``folder/result.json``; one clear `DataError` if it is missing, broken or newer."""
+        """Read ``folder/result.json``; a `DataError` if it is missing, broken or of another schema."""
         path = Path(folder) / FILE_NAME
         try:
             content = read_json(path)
@@ -151,22 +192,29 @@ class RunRecord:
         try:
             record = cls(**content)
             if record.peak_memory_bytes is None:
-                record.peak_memory_bytes = math.nan  # whoever saves it again must not put a figure of its own here
+                record.peak_memory_bytes = math.nan  # not None, so that saving it again keeps it unknown
             _check_kinds(record)
-            record.methods = {name: MethodRecord(**method) for name, method in record.methods.items()}
+            record.methods = {name: _as_method(fields) for name, fields in record.methods.items()}
             for name, method in record.methods.items():
                 _check_shapes(name, method)
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise DataError(f"{path} lacks or adds a field, or one of another kind ({error}); run its notebook again") from None
+            raise DataError(
+                f"{path} lacks or adds a field, or one of another kind ({error}); run its notebook again"
+            ) from None
         return record
 
 
+def _as_method(fields: Any) -> MethodRecord:
+    return MethodRecord(**fields)
+
+
 def _check_kinds(record):
-    """TypeError where a field of a record that was read is of another kind than is written."""
-    for fields, kind in ((("notebook", "status"), str), (("parameters", "data", "methods", "metrics", "findings", "environment"), dict)):
-        wrong = next((name for name in fields if not isinstance(getattr(record, name), kind)), None)
-        if wrong:
-            raise TypeError(f"{wrong} is {getattr(record, wrong)!r}")
+    """Raise TypeError where a field that was read is of another kind than `RunRecord.save` writes."""
+    kinds = dict.fromkeys(("notebook", "status"), str)
+    kinds |= dict.fromkeys(("parameters", "data", "methods", "metrics", "findings", "environment"), dict)
+    for name, kind in kinds.items():
+        if not isinstance(getattr(record, name), kind):
+            raise TypeError(f"{name} is {getattr(record, name)!r}")
     if type(record.seed) is not int:
         raise TypeError(f"seed is {record.seed!r}")
     if type(record.peak_memory_bytes) not in (int, float) or abs(record.peak_memory_bytes) >= 2**63:
@@ -179,13 +227,14 @@ def _check_kinds(record):
 
 
 def _check_shapes(name, method):
-    """ValueError where the matrices and lists of a method are not of one number of stages."""
+    """Raise ValueError where matrices and lists of a method differ in the number of stages."""
     n = len(method.seconds)
     for R in (method.R, *method.other_R.values()):
         for direction, scores in R.items():
             if scores.shape != (n, n):
                 raise ValueError(f"{name} has {n} stages and R of shape {scores.shape} for {direction}")
-    if not isinstance(method.old_codes_unchanged, list) or len(method.old_codes_unchanged) not in (0, n):  # none where no code is kept
+    # The list is empty where no code is kept.
+    if not isinstance(method.old_codes_unchanged, list) or len(method.old_codes_unchanged) not in (0, n):
         raise ValueError(f"{name} has {n} stages and old_codes_unchanged {method.old_codes_unchanged!r}")
     if np.shape(method.kept_bytes) not in ((0,), (n,)):
         raise ValueError(f"{name} has {n} stages and kept_bytes {method.kept_bytes!r}")
@@ -215,8 +264,8 @@ def code_commit() -> str | None:
     return asked.stdout.strip()
 
 
-def environment() -> dict:
-    """Versions, the package's own code, platform and thread count."""
+def environment() -> dict[str, Any]:
+    """Collect versions, number of cores, device and threads of this process."""
     versions = {}
     for name in _VERSIONS_OF:
         try:
@@ -233,20 +282,20 @@ def environment() -> dict:
     }
 
 
-def _torch_state() -> dict:
+def _torch_state() -> dict[str, Any]:
     import torch  # here, so that reading records does not wait for torch
 
     return {"device": "cuda" if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads()}
 
 
 def peak_memory() -> float:
-    """Bytes of main memory that this process has held at most since it began; NaN where the system does not say (Windows).
+    """Measure the largest main memory of this process since its start, in bytes; NaN on systems that do not report it.
 
     Notes
     -----
-    VmHWM on Linux, where ru_maxrss would not do: it outlives the start of a new program, so
-    that whatever a large process starts is said to have been as large. ru_maxrss on macOS.
-    Memory of a GPU, and of processes that this one started, is not in it.
+    VmHWM on Linux, since ru_maxrss survives the start of a new program there: a program
+    started by a large process would report that size. ru_maxrss on macOS; NaN on Windows.
+    Memory of a GPU, and of processes that this one started, is not included.
     """
     if sys.platform == "darwin":
         import resource  # here, since Windows has none
@@ -259,14 +308,14 @@ def peak_memory() -> float:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), math.nan)
 
 
-def _plain(value):
-    """JSON values: arrays as lists, NaN and infinities as null."""
+def _json_values(value):
+    """Turn values into those of JSON: arrays into lists, NaN and infinities into null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [_json_values(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return _json_values(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value

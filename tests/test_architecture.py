@@ -1,7 +1,9 @@
 """The rooms of the package stand in one order, and imports go downward only."""
 
 import ast
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -38,7 +40,9 @@ def imported_rooms(path, tree):
 def test_imports_go_downward_only(path):
     assert room_of(path) in LAYER_OF, f"{room_of(path)} has no layer yet: give it one above"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    upward = [room for room in imported_rooms(path, tree) if LAYER_OF.get(room, 0) > LAYER_OF[room_of(path)]]  # 0: a name of the top, no room
+    upward = [
+        room for room in imported_rooms(path, tree) if LAYER_OF.get(room, 0) > LAYER_OF[room_of(path)]
+    ]  # 0: a name of the top, no room
     assert not upward, f"{path.name} imports {upward[0]}, which stands above it"
 
 
@@ -49,7 +53,14 @@ def test_the_library_is_quiet_and_leaves_global_state_alone(path):
     assert not stars, "import names, not *"
     if LAYER_OF[room_of(path)] < OUTSIDE:
         calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        assert not calls & {"print", "np.random.seed", "numpy.random.seed", "random.seed", "torch.manual_seed", "os.chdir"}
+        assert not calls & {
+            "print",
+            "np.random.seed",
+            "numpy.random.seed",
+            "random.seed",
+            "torch.manual_seed",
+            "os.chdir",
+        }
 
 
 def test_the_layer_test_sees_every_kind_of_import():
@@ -65,5 +76,20 @@ def test_the_layer_test_sees_every_kind_of_import():
 
 
 @pytest.mark.parametrize("name", dlchkit.__all__)
-def test_every_public_name_exists(name):
-    assert getattr(dlchkit, name).__doc__
+def test_every_public_name_is_documented_and_no_module(name):
+    public = getattr(dlchkit, name)
+    assert public.__doc__
+    assert not isinstance(public, ModuleType)
+
+
+@pytest.mark.parametrize(
+    "package", sorted({path.parent for path in PACKAGE.rglob("__init__.py")}), ids=lambda path: path.name
+)
+def test_no_public_name_is_also_the_name_of_a_module_beside_it(package):
+    """Where both exist, importing the module replaces the public object by the module."""
+    dotted = ".".join(["dlchkit", *package.relative_to(PACKAGE).parts])
+    public = set(getattr(importlib.import_module(dotted), "__all__", ()))
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    assert not public & modules

@@ -182,6 +182,13 @@ def test_the_rank_correlation_has_the_sign_of_the_tendency(bias):
     assert "−1.00" in describe_source_bias(told) and "a (+0.80)" in describe_source_bias(told) and "c (+0.10)" in describe_source_bias(told)
 
 
+def test_names_keep_their_hyphens_in_sentences(made, bias):
+    variants = {"no transfer": made["variants"]["no transfer"], "CHTN-2": made["variants"]["better"]}
+    assert "with CHTN-2 at" in describe_label_budget({**made, "variants": variants})
+    told = {**bias[0], "class_names": ["t-shirt", "t-shirt", "t-shirt"]}
+    assert "t-shirt (" in describe_source_bias(told)
+
+
 def test_figures_are_drawn_and_described(result, made, bias):
     for figure in (plot_label_budget(result), plot_label_budget(made), plot_source_bias(bias[0])):
         assert png(figure).startswith(b"\x89PNG")

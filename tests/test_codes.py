@@ -9,9 +9,9 @@ from dlchkit.codes import (
     as_words,
     binarize,
     check_n_bits,
+    differing_bits,
     hamming_distance,
     pack_codes,
-    packed_hamming_distance,
     unpack_codes,
 )
 
@@ -75,7 +75,7 @@ def test_packing_refuses_another_length_and_other_values(refused):
 @given(n_bytes, seeds)
 def test_hamming_distance_counts_differing_bits(n_bytes, seed):
     a, b = random_codes(3, 8 * n_bytes, seed), random_codes(4, 8 * n_bytes, seed + 1)
-    counted = [[sum(x != y for x, y in zip(one, other)) for other in b] for one in a]
+    counted = [[sum(x != y for x, y in zip(one, other, strict=True)) for other in b] for one in a]
     by_formula = (8 * n_bytes - a.astype(int) @ b.T.astype(int)) // 2
     distance = hamming_distance(a, b)
     assert distance.dtype == np.int64
@@ -85,8 +85,8 @@ def test_hamming_distance_counts_differing_bits(n_bytes, seed):
 def test_words_are_padded_with_bits_that_never_differ():
     a, b = random_codes(3, 72, 0), random_codes(3, 72, 1)
     words = as_words(pack_codes(a))
-    assert words.shape == (3, 2) and words.dtype == np.uint64
-    assert np.array_equal(packed_hamming_distance(words, as_words(pack_codes(b))), hamming_distance(a, b))
+    assert words.shape == (2, 3) and words.dtype == np.uint64
+    assert np.array_equal(differing_bits(words, as_words(pack_codes(b))), (72 - a.astype(int) @ b.T.astype(int)) // 2)
 
 
 def test_codes_of_different_lengths_have_no_distance(refused):

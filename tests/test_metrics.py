@@ -52,22 +52,31 @@ def test_average_precision_is_the_mean_over_all_orders_inside_ties(database, k):
 def test_without_ties_all_three_are_the_classical_average_precision(distances, relevant):
     expected = average_precision_score(relevant, -np.array(distances))
     for ties in ("average", "pessimistic", "optimistic"):
-        assert mean_average_precision(*against_one_query(list(zip(distances, relevant))), ties=ties) == pytest.approx(expected, abs=1e-12)
+        assert mean_average_precision(
+            *against_one_query(list(zip(distances, relevant, strict=True))), ties=ties
+        ) == pytest.approx(expected, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([8, 16, 64]), st.none() | st.integers(1, 80))
 def test_the_bounds_enclose_the_average(seed, n_bits, k):
     counts = distance_histograms(*random_retrieval(n_bits=n_bits, seed=seed))
-    low, middle, high = (average_precision(*counts, k=k, ties=ties) for ties in ("pessimistic", "average", "optimistic"))
-    assert (0 <= low).all() and (low <= middle + 1e-12).all() and (middle <= high + 1e-12).all() and (high <= 1 + 1e-12).all()
+    low, middle, high = (
+        average_precision(*counts, k=k, ties=ties) for ties in ("pessimistic", "average", "optimistic")
+    )
+    assert (
+        (low >= 0).all()
+        and (low <= middle + 1e-12).all()
+        and (middle <= high + 1e-12).all()
+        and (high <= 1 + 1e-12).all()
+    )
 
 
 def test_large_ties_keep_their_precision():
     n_items, n_relevant = np.array([[150_000, 3_000, 40_000]]), np.array([[70_000, 1, 9_000]])
     for ties, first in (("pessimistic", n_items - n_relevant), ("optimistic", np.zeros_like(n_items))):
         total, before, found = Fraction(0), 0, 0
-        for n, r, others in zip(n_items[0].tolist(), n_relevant[0].tolist(), first[0].tolist()):
+        for n, r, others in zip(n_items[0].tolist(), n_relevant[0].tolist(), first[0].tolist(), strict=True):
             total += sum(int(10**15 * (found + j) / (before + others + j)) for j in range(1, r + 1))
             before, found = before + n, found + r
         expected = float(total / 10**15 / found)
@@ -84,7 +93,9 @@ def test_the_order_in_which_a_database_is_stored_does_not_matter(k, ties):
 
 
 @pytest.mark.parametrize("graded", [False, True])
-@pytest.mark.parametrize("n_bits, n_classes", [(8, 3), (16, 8), (24, 14), (32, 30), (64, 64), (72, 9), (128, 65), (200, 130), (256, 40)])
+@pytest.mark.parametrize(
+    "n_bits, n_classes", [(8, 3), (16, 8), (24, 14), (32, 30), (64, 64), (72, 9), (128, 65), (200, 130), (256, 40)]
+)
 def test_histograms_equal_the_loop_for_every_width_of_codes_and_labels(n_bits, n_classes, graded):
     query, database, query_labels, labels = random_retrieval(6, 20, n_bits, n_classes)
     query_labels[0], labels[:4, -1], query_labels[1] = False, True, np.arange(n_classes) == n_classes - 1
@@ -95,7 +106,9 @@ def test_histograms_equal_the_loop_for_every_width_of_codes_and_labels(n_bits, n
         for i in range(20):
             shared = int((query_labels[q] & labels[i]).sum())
             slow[q, (query[q] != database[i]).sum(), shared if graded else min(shared, 1)] += 1
-    counts = np.concatenate([counts for _, counts in histograms.histogram_chunks(query, database, query_labels, labels, graded=graded)])
+    counts = np.concatenate(
+        [counts for _, counts in histograms.histogram_chunks(query, database, query_labels, labels, graded=graded)]
+    )
     assert slow[1, :, 1:].sum() >= 4 and slow[2, n_bits].sum() >= 1
     assert np.array_equal(counts, slow)
 
@@ -144,7 +157,7 @@ def test_arguments_are_left_as_they_were():
     retrieval = random_retrieval()
     copies = [array.copy() for array in retrieval]
     mean_average_precision(*retrieval, k=3)
-    assert all(np.array_equal(array, copy) for array, copy in zip(retrieval, copies))
+    assert all(np.array_equal(array, copy) for array, copy in zip(retrieval, copies, strict=True))
 
 
 def test_bad_arguments_are_refused(refused):
@@ -172,7 +185,7 @@ def test_bad_arguments_are_refused(refused):
 def test_ranked_average_precision_equals_scikit_learns():
     random = np.random.default_rng(0)
     scores, relevant = random.random((6, 30)), random.random((6, 30)) < 0.3
-    expected = [average_precision_score(hit, score) for hit, score in zip(relevant, scores)]
+    expected = [average_precision_score(hit, score) for hit, score in zip(relevant, scores, strict=True)]
     assert np.allclose(ranked_average_precision(scores, relevant), expected, rtol=0, atol=1e-12)
 
 

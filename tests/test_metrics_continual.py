@@ -1,11 +1,15 @@
 """Continual measures on R: worked by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlchkit import metrics
+from dlchkit.metrics.summary import summarise
+from dlchkit.records import MethodRecord
 
 nan = float("nan")
 R = [[0.8, nan, nan], [0.9, 0.7, nan], [0.6, 0.5, 0.4]]
@@ -38,9 +42,16 @@ def test_a_learner_that_never_changes_neither_forgets_nor_gains(n_stages, seed):
     score = np.random.default_rng(seed).random(n_stages)
     R = np.where(np.tri(n_stages, dtype=bool), score, nan)  # R[i, j] = score of stage j, whatever i
     assert metrics.final_performance(R) == pytest.approx(score.mean(), abs=1e-12)
-    assert metrics.average_over_stages(R) == pytest.approx(np.mean([score[: i + 1].mean() for i in range(n_stages)]), abs=1e-12)
+    assert metrics.average_over_stages(R) == pytest.approx(
+        np.mean([score[: i + 1].mean() for i in range(n_stages)]), abs=1e-12
+    )
     if n_stages > 1:
-        assert metrics.forgetting_from_best(R) == metrics.forgetting_from_first(R) == metrics.forgetting_from_joint(R, R) == 0
+        assert (
+            metrics.forgetting_from_best(R)
+            == metrics.forgetting_from_first(R)
+            == metrics.forgetting_from_joint(R, R)
+            == 0
+        )
         assert metrics.forward_transfer(score, score) == 0
 
 
@@ -49,7 +60,11 @@ def test_time_reduction_leaves_stage_zero_out():
 
 
 def test_one_stage_alone_has_no_forgetting():
-    for measure in (metrics.forgetting_from_best, metrics.forgetting_from_first, lambda R: metrics.forgetting_from_joint(R, R)):
+    for measure in (
+        metrics.forgetting_from_best,
+        metrics.forgetting_from_first,
+        lambda R: metrics.forgetting_from_joint(R, R),
+    ):
         with pytest.warns(UserWarning, match="no earlier stage"):
             assert np.isnan(measure([[0.5]]))
     with pytest.warns(UserWarning, match="no earlier stage"):
@@ -58,7 +73,21 @@ def test_one_stage_alone_has_no_forgetting():
         assert np.isnan(metrics.forward_transfer([0.5], [0.5]))
 
 
+def test_seconds_that_are_all_undefined_have_no_sum():
+    record = MethodRecord(R={}, seconds=[math.nan], old_codes_unchanged=[])
+    with pytest.warns(UserWarning, match="no stage has training seconds"):
+        assert np.isnan(summarise({"old": record})["old"]["train_seconds"])
+
+
+def test_no_time_of_joint_retraining_leaves_the_reduction_undefined():
+    with pytest.warns(UserWarning, match="joint retraining took no time"):
+        assert np.isnan(metrics.time_reduction([1, 1, 1], [5, 0, 0]))
+
+
 def test_continual_measures_refuse_what_does_not_fit(refused):
+    for measure in (metrics.final_performance, metrics.average_over_stages, metrics.forgetting_from_best):
+        with refused("shape (0, 0)", "each stage"):
+            measure(np.empty((0, 0)))
     with refused("shape (1, 2)", "square"):
         metrics.final_performance([[0.5, 0.5]])
     with refused("3 stages", "joint one 1"):

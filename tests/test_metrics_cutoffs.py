@@ -59,7 +59,9 @@ def test_ndcg_equals_scikit_learns_which_knows_ties_too(k):
     query, database, query_labels, labels = random_retrieval(n_classes=12)
     gains = 2.0 ** (query_labels.astype(int) @ labels.T.astype(int)) - 1
     nearness = query.astype(int) @ database.T
-    assert ndcg(query, database, query_labels, labels, k=k) == pytest.approx(ndcg_score(gains, nearness, k=k), abs=1e-12)
+    assert ndcg(query, database, query_labels, labels, k=k) == pytest.approx(
+        ndcg_score(gains, nearness, k=k), abs=1e-12
+    )
 
 
 def test_a_perfect_ranking_has_ndcg_one_and_grades_matter():
@@ -73,12 +75,14 @@ def test_a_perfect_ranking_has_ndcg_one_and_grades_matter():
 def test_within_a_radius_measures_equal_the_loop(seed, radius):
     query, database, query_labels, labels = random_retrieval(seed=seed)
     precision, recall = [], []
-    for code, own in zip(query, query_labels):
+    for code, own in zip(query, query_labels, strict=True):
         relevant = (own & labels).any(1)
         found = (code != database).sum(1) <= radius
         precision.append((found & relevant).sum() / found.sum() if found.any() else np.nan)
         recall.append((found & relevant).sum() / relevant.sum())
-    assert precision_within_radius(query, database, query_labels, labels, radius=radius) == pytest.approx(np.nan_to_num(precision).mean(), abs=1e-12)
+    assert precision_within_radius(query, database, query_labels, labels, radius=radius) == pytest.approx(
+        np.nan_to_num(precision).mean(), abs=1e-12
+    )
     curve = precision_recall_curve(query, database, query_labels, labels)
     expected = np.nanmean(precision) if not np.isnan(precision).all() else np.nan
     assert curve[0].shape == curve[1].shape == (17,)

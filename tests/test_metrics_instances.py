@@ -27,7 +27,7 @@ def test_many_queries_equal_the_loop_in_chunks_of_any_size(n_bits, monkeypatch):
     query, database, _, _ = random_retrieval(n_bits=n_bits)
     partners = np.arange(9)[::-1].copy()
     expected = []
-    for code, partner in zip(query, partners):
+    for code, partner in zip(query, partners, strict=True):
         distance = (code != database).sum(1)
         expected.append((distance < distance[partner]).sum() + ((distance == distance[partner]).sum() + 1) / 2)
     for pairs in (histograms.PAIRS, 130, 1):

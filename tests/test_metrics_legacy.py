@@ -11,7 +11,7 @@ from dlchkit.metrics import legacy_dcmh_map, legacy_topk_map, mean_average_preci
 
 def stored_order(query, database, query_labels, labels):
     """Relevance of each query's ranking, items of one distance as they are stored."""
-    for code, own in zip(query, query_labels):
+    for code, own in zip(query, query_labels, strict=True):
         order = sorted(range(len(database)), key=lambda i: int((code != database[i]).sum()))
         yield [bool((own & labels[i]).any()) for i in order]
 
@@ -30,7 +30,9 @@ def test_both_equal_their_definition(seed, k, some_without):
     for ranking in stored_order(*retrieval):
         ranks = [rank for rank, relevant in enumerate(ranking, start=1) if relevant]
         dcmh.append(np.mean(precision_at_hits(ranks[:k])) if ranks else 0)
-        topk.append(np.mean(precision_at_hits([r for r in ranks if r <= (k or 60)])) if ranks and ranks[0] <= (k or 60) else 0)
+        topk.append(
+            np.mean(precision_at_hits([r for r in ranks if r <= (k or 60)])) if ranks and ranks[0] <= (k or 60) else 0
+        )
     assert legacy_dcmh_map(*retrieval, k=k) == pytest.approx(np.mean(dcmh), abs=1e-6)  # float32, as released
     assert legacy_topk_map(*retrieval, k=k) == pytest.approx(np.mean(topk), abs=1e-12)
 
@@ -62,6 +64,13 @@ def test_nothing_relevant_counts_as_zero_as_released():
     labels = np.eye(2)
     for measure in (legacy_dcmh_map, legacy_topk_map):
         assert measure(ONE_QUERY, ONE_QUERY, labels[:1], labels[1:]) == 0
+
+
+def test_no_query_is_nan_with_a_warning():
+    labels = np.eye(2)
+    for measure in (legacy_dcmh_map, legacy_topk_map):
+        with pytest.warns(UserWarning, match="no query"):
+            assert np.isnan(measure(ONE_QUERY[:0], ONE_QUERY, labels[:0], labels[1:]))
 
 
 def test_bad_arguments_are_refused(refused):

@@ -58,10 +58,15 @@ def test_code_health_shows_bits_and_distances(n_classes):
 def test_the_sentence_on_code_health():
     health = code_health(*codes_and_labels(6), class_names="abcdef")
     said = plotting.describe_code_health(health)
-    assert f"{len(health.constant_bits)} are constant" in said and f"{health.effective_bits:.1f} effective bits of at most 5" in said
+    assert (
+        f"{len(health.constant_bits)} are constant" in said
+        and f"{health.effective_bits:.1f} effective bits of at most 5" in said
+    )
     assert f"differ in {health.nearest_distance} bits" in said and " and ".join(health.nearest_pair) in said
     alone = code_health(np.vstack([np.ones(8), -np.ones(8)]).astype(np.int8), np.ones((2, 1)))
-    assert plotting.describe_code_health(alone).endswith("One class alone has no distance.") and drawn(plotting.plot_code_health(alone))
+    assert plotting.describe_code_health(alone).endswith("One class alone has no distance.") and drawn(
+        plotting.plot_code_health(alone)
+    )
 
 
 @pytest.fixture
@@ -74,7 +79,11 @@ def test_drift_is_ringed_below_the_threshold(history):
     words = drawn(figure)
     assert "p ≤ 0.025" in words and words.count("not tested") == 1
     image, ring = figure.axes[0].lines[:2]
-    assert image.get_ydata()[:2].tolist() == [0.4, 0.001] and ring.get_xdata().tolist() == [2] and ring.get_ydata().tolist() == [0.001]
+    assert (
+        image.get_ydata()[:2].tolist() == [0.4, 0.001]
+        and ring.get_xdata().tolist() == [2]
+        and ring.get_ydata().tolist() == [0.001]
+    )
     lines = [line for line in figure.axes[0].lines if line.get_label() in ("image features", "text features")]
     assert len({line.get_marker() for line in lines}) == len({line.get_linestyle() for line in lines}) == 2
 
@@ -83,7 +92,9 @@ def test_the_sentence_on_drift(history):
     said = plotting.describe_drift(history)
     assert "image features at stage 2 (p = 0.001, 0.84 class radii)" in said and "text" not in said
     assert said.endswith("Stage 3 brought no labels like those in memory and could not be tested.")
-    assert plotting.describe_drift([history[2]] * 2).endswith("Stages 1 and 2 brought no labels like those in memory and could not be tested.")
+    assert plotting.describe_drift([history[2]] * 2).endswith(
+        "Stages 1 and 2 brought no labels like those in memory and could not be tested."
+    )
     assert plotting.describe_drift(history[:1]) == "No stage shows drift within known classes."
 
 
@@ -93,7 +104,11 @@ def test_detection_is_drawn_and_said():
     figure = plotting.plot_detection([quiet, found])
     assert "none" in drawn(figure) and figure.axes[0].lines[1].get_ydata().tolist() == [0, 0.75, 0.5]
     said = plotting.describe_detection([quiet, found])
-    assert "0.067 false alarms" in said and "75% of the shifts were found, 0.3 stages after" in said and "0.010 to 0.200" in said
+    assert (
+        "0.067 false alarms" in said
+        and "75% of the shifts were found, 0.3 stages after" in said
+        and "0.010 to 0.200" in said
+    )
 
 
 def test_yearly_cost_is_summed_over_the_year():
@@ -102,10 +117,18 @@ def test_yearly_cost_is_summed_over_the_year():
     figure = plotting.plot_yearly_cost(year)
     hours, money, kept = figure.axes[:3]
     assert "EUR, summed" in drawn(figure)
-    assert hours.lines[0].get_ydata() * 3600 == pytest.approx([500, 1000]) and hours.lines[1].get_ydata() * 3600 == pytest.approx([300, 700])
-    assert money.lines[1].get_ydata() == pytest.approx([0.3, 0.7]) and kept.lines[1].get_ydata() == pytest.approx([300, 400], rel=0.01)
+    assert hours.lines[0].get_ydata() * 3600 == pytest.approx([500, 1000]) and hours.lines[
+        1
+    ].get_ydata() * 3600 == pytest.approx([300, 700])
+    assert money.lines[1].get_ydata() == pytest.approx([0.3, 0.7]) and kept.lines[1].get_ydata() == pytest.approx(
+        [300, 400], rel=0.01
+    )
     said = plotting.describe_yearly_cost(year)
-    assert "incremental takes 16.7 min, costs 1.00 EUR" in said and "retraining takes 11.7 min, costs 0.70 EUR" in said and "2.0 times" in said
+    assert (
+        "incremental takes 16.7 min, costs 1.00 EUR" in said
+        and "retraining takes 11.7 min, costs 0.70 EUR" in said
+        and "2.0 times" in said
+    )
 
 
 def test_the_recommendation_shows_each_interval_with_its_threshold():
@@ -122,13 +145,15 @@ def test_the_recommendation_shows_each_interval_with_its_threshold():
 @pytest.fixture
 def result():
     class_codes = np.array([[1] * 16, [1] * 8 + [-1] * 8, [-1] * 16], np.int8)
-    return why(np.array([1] * 15 + [-1], np.int8), class_codes[0], class_codes=class_codes, class_names=["cat", "dog", "cow"])
+    return why(
+        np.array([1] * 15 + [-1], np.int8), class_codes[0], class_codes=class_codes, class_names=["cat", "dog", "cow"]
+    )
 
 
 def test_why_draws_bits_that_separate_first(result):
     figure = plotting.plot_why(result)
     words = drawn(figure)
-    assert "cat (1 bits away)" in words and "the 8 bits that tell cat from dog" in words
+    assert "cat (1 bits away)" in words and "the 8 bits that separate cat from dog" in words
     axes = figure.axes[0]
     rows = np.array(axes.collections[0].get_array()).reshape(5, 16)
     assert rows[0].sum() == 15 and rows[1].sum() == 16 and rows[3].tolist() == [0] * 8 + [1] * 8
@@ -137,8 +162,11 @@ def test_why_draws_bits_that_separate_first(result):
 
 def test_the_sentence_on_why(result):
     said = plotting.describe_why(result)
-    assert "agree on 15 of 16 bits; the class cat has 15" in said and "nearest to cat (1 bits), the item to cat (0 bits)" in said
-    assert "Of the 8 bits that tell cat from dog they share 7." in said
+    assert (
+        "agree on 15 of 16 bits; the class cat shares 15" in said
+        and "nearest to cat (1 bits), the item to cat (0 bits)" in said
+    )
+    assert "Of the 8 bits that separate cat from dog they share 7." in said
 
 
 def test_moving_words_are_drawn_and_said():
@@ -161,8 +189,16 @@ def test_suspicion_is_drawn_and_said():
     heights = {bool(bar.get_hatch()): 0.0 for bar in figure.axes[0].patches}
     for bar in figure.axes[0].patches:
         heights[bool(bar.get_hatch())] += bar.get_height()
-        assert not (bar.get_hatch() and bar.get_height() and bar.get_x() < 0)  # hatched bars stand right of the threshold
+        assert not (
+            bar.get_hatch() and bar.get_height() and bar.get_x() < 0
+        )  # hatched bars stand right of the threshold
     assert heights == {True: 2, False: 3}
     said = plotting.describe_suspicion(found, NoiseRate(0.1, 0.05, 0.2, 0.4, 0.9, 0.05, 5, 3))
-    assert "2 of 5 labels" in said and "10.0% (95% interval 5.0% to 20.0%)" in said and "90% of wrong labels and 5.0% of right" in said
-    assert "estimated" not in plotting.describe_suspicion(found, NoiseRate(math.nan, math.nan, math.nan, 0.4, 0.2, 0.2, 5, 3))
+    assert (
+        "2 of 5 labels" in said
+        and "10.0% (95% interval 5.0% to 20.0%)" in said
+        and "90% of wrong labels and 5.0% of right" in said
+    )
+    assert "estimated" not in plotting.describe_suspicion(
+        found, NoiseRate(math.nan, math.nan, math.nan, 0.4, 0.2, 0.2, 5, 3)
+    )

@@ -12,8 +12,31 @@ from scipy.linalg import hadamard
 from dlchkit.policy import capacity, code_health, majority_codes
 
 # Largest codes for small lengths and even distances, from Brouwer's table of A(n, d).
-BEST = {(4, 2): 8, (6, 4): 4, (7, 4): 8, (8, 4): 16, (9, 4): 20, (10, 4): 40, (8, 6): 2, (10, 6): 6, (11, 6): 12, (12, 6): 24, (13, 6): 32}
-BEST |= {(16, 8): 32, (16, 6): 256, (20, 8): 256, (24, 8): 4096, (24, 12): 48, (15, 8): 16, (14, 8): 8, (13, 8): 4, (12, 8): 4, (20, 10): 40}
+BEST = {
+    (4, 2): 8,
+    (6, 4): 4,
+    (7, 4): 8,
+    (8, 4): 16,
+    (9, 4): 20,
+    (10, 4): 40,
+    (8, 6): 2,
+    (10, 6): 6,
+    (11, 6): 12,
+    (12, 6): 24,
+    (13, 6): 32,
+}
+BEST |= {
+    (16, 8): 32,
+    (16, 6): 256,
+    (20, 8): 256,
+    (24, 8): 4096,
+    (24, 12): 48,
+    (15, 8): 16,
+    (14, 8): 8,
+    (13, 8): 4,
+    (12, 8): 4,
+    (20, 10): 40,
+}
 
 
 @pytest.mark.parametrize(("n", "d"), BEST)
@@ -74,9 +97,9 @@ def test_health_equals_plain_loops(bank):
     eigenvalues = np.linalg.eigvalsh(np.cov(codes.T.astype(float)))
     assert health.effective_bits == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
     confused = 0
-    for code, label in zip(codes, labels):
+    for code, label in zip(codes, labels, strict=True):
         to = [(code != other).sum() for other in class_codes]
-        confused += min(d for d, own in zip(to, label) if not own) <= to[label.argmax()]
+        confused += min(d for d, own in zip(to, label, strict=True) if not own) <= to[label.argmax()]
     assert health.confused == confused / 100
 
 
@@ -98,7 +121,11 @@ def test_collisions_and_classes_without_items():
     labels = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=bool)
     health = code_health(codes, labels, class_names=["a", "nobody", "b", "c"])
     assert health.class_names == ("a", "b", "c") and health.collisions == (("a", "b"),) and health.nearest_distance == 0
-    assert health.confused == pytest.approx(2 / 3) and health.effective_bits == pytest.approx(1) and health.effective_bits_limit == 1
+    assert (
+        health.confused == pytest.approx(2 / 3)
+        and health.effective_bits == pytest.approx(1)
+        and health.effective_bits_limit == 1
+    )
 
 
 def test_what_is_not_defined_is_nan():

@@ -12,15 +12,22 @@ YEAR = {"items_per_increment": 50, **PRICES}
 
 
 def test_a_year_worked_by_hand():
-    year = yearly_cost([100, 40, 60], [9.0, 2.0, 3.0], [11.0, 15.0, 21.0], increments=2, rehearsed_items=10, storage_price=6.0, **YEAR)
+    year = yearly_cost(
+        [100, 40, 60], [9.0, 2.0, 3.0], [11.0, 15.0, 21.0], increments=2, rehearsed_items=10, storage_price=6.0, **YEAR
+    )
     assert year.incremental_seconds_per_item == pytest.approx(0.05)  # 5 s for 100 items; stage 0 left out
-    assert (year.retraining_seconds_fixed, year.retraining_seconds_per_item) == (pytest.approx(1), pytest.approx(0.1))  # 100, 140, 200 items
+    assert (year.retraining_seconds_fixed, year.retraining_seconds_per_item) == (
+        pytest.approx(1),
+        pytest.approx(0.1),
+    )  # 100, 140, 200 items
     assert year.items == (250, 300) and year.extrapolation == 1.5 and year.worst_fit == pytest.approx(0, abs=1e-9)
     assert year.incremental.seconds == pytest.approx((2.5, 2.5)) and year.retraining.seconds == pytest.approx((26, 31))
     assert year.incremental.bytes_kept == (250 * 20 + 10**6 + 50_000, 300 * 20 + 10**6 + 50_000)
     assert year.retraining.bytes_kept == year.retraining.memory_bytes == (250 * 5020, 300 * 5020)
     assert year.incremental.memory_bytes[0] == year.incremental.bytes_kept[0] + 50 * 5000
-    assert year.retraining.money[1] == pytest.approx(31 / 3600 * 2 + 300 * 5020 / 2**30 * 6 * 6)  # six months until the next of two increments
+    assert year.retraining.money[1] == pytest.approx(
+        31 / 3600 * 2 + 300 * 5020 / 2**30 * 6 * 6
+    )  # six months until the next of two increments
 
 
 def test_retraining_grows_with_the_past_and_increments_do_not():
@@ -30,7 +37,10 @@ def test_retraining_grows_with_the_past_and_increments_do_not():
 
 
 def test_the_line_never_falls_below_zero():
-    assert fit_seconds([10, 20, 30], [3.0, 2.0, 1.0]) == (pytest.approx(2), 0)  # falling times: the mean, not a slope below zero
+    assert fit_seconds([10, 20, 30], [3.0, 2.0, 1.0]) == (
+        pytest.approx(2),
+        0,
+    )  # falling times: the mean, not a slope below zero
     assert fit_seconds([10, 20], [0.0, 2.0]) == (0, pytest.approx(0.08))  # least squares through zero: 40 / 500
 
 

@@ -31,20 +31,27 @@ def two_samples():
 
 
 def plain_squared_mmd(memory, new, memory_strata, new_strata, kernel):
-    """Sum over all pairs of classes of w_c w_e <mu_Pc - mu_Qc, mu_Pe - mu_Qe>, item by item, an item never with itself."""
+    """Sum w_c w_e <mu_Pc - mu_Qc, mu_Pe - mu_Qe> over all pairs of classes, item by item, no item with itself."""
 
     def mean_kernel(a, b, same):
         values = [kernel(x, y) for i, x in enumerate(a) for j, y in enumerate(b) if not (same and i == j)]
         return sum(values) / len(values)
 
-    classes = [c for c in set(memory_strata) & set(new_strata) if min((memory_strata == c).sum(), (new_strata == c).sum()) >= 2]
+    classes = [
+        c for c in set(memory_strata) & set(new_strata) if min((memory_strata == c).sum(), (new_strata == c).sum()) >= 2
+    ]
     sides = {c: (memory[memory_strata == c], new[new_strata == c]) for c in classes}
     weight = {c: len(p) * len(q) / (len(p) + len(q)) for c, (p, q) in sides.items()}
     total = 0.0
     for c in classes:
         for e in classes:
             (p, q), (r, s) = sides[c], sides[e]
-            part = mean_kernel(p, r, c == e) + mean_kernel(q, s, c == e) - mean_kernel(p, s, False) - mean_kernel(q, r, False)
+            part = (
+                mean_kernel(p, r, c == e)
+                + mean_kernel(q, s, c == e)
+                - mean_kernel(p, s, False)
+                - mean_kernel(q, r, False)
+            )
             total += weight[c] * weight[e] * part
     return total / sum(weight.values()) ** 2
 
@@ -70,7 +77,7 @@ def test_every_permuted_statistic_is_the_plain_sum_too(two_samples):
         for c in range(3):
             column[5 * c + random.permutation(5)[:2]] = True
     values = stratified_squared_mmd(np.exp(-squared_distances(x) / (2 * 1.3**2)), strata, sides)
-    for value, new_side in zip(values, sides.T):
+    for value, new_side in zip(values, sides.T, strict=True):
         plain = plain_squared_mmd(x[~new_side], x[new_side], strata[~new_side], strata[new_side], gaussian(1.3))
         assert value == pytest.approx(plain, abs=1e-12)
 
@@ -87,7 +94,12 @@ def test_with_one_stratum_it_is_the_losses_squared_mmd():
 
 def test_the_p_value_counts_the_observed_among_the_permuted():
     random = np.random.default_rng(0)
-    apart = {"memory_strata": np.zeros(20, int), "new_strata": np.zeros(20, int), "bandwidth": 2.0, "n_permutations": 99}
+    apart = {
+        "memory_strata": np.zeros(20, int),
+        "new_strata": np.zeros(20, int),
+        "bandwidth": 2.0,
+        "n_permutations": 99,
+    }
     far = drift_test(random.normal(size=(20, 4)), random.normal(size=(20, 4)) + 9, **apart, generator=random)
     assert far[1] == 1 / 100 and far[0] > 0.5
     same = np.ones((20, 4))
@@ -112,13 +124,17 @@ def test_the_mean_shift_is_in_class_radii():
     memory, new = (random.normal(size=(800, 9)) + 7 * strata[:, None] for _ in range(2))
     both = {"memory_strata": strata, "new_strata": strata}
     assert mean_shift(memory, new, **both) < 0.03
-    assert mean_shift(memory, new + 0.5, **both) == pytest.approx(0.5, abs=0.05)  # 0.5 in each of 9 columns of deviation 1
+    assert mean_shift(memory, new + 0.5, **both) == pytest.approx(
+        0.5, abs=0.05
+    )  # 0.5 in each of 9 columns of deviation 1
     assert mean_shift(10 * memory, 10 * (new + 0.5), **both) == pytest.approx(mean_shift(memory, new + 0.5, **both))
 
 
 def test_the_bandwidth_is_the_median_within_classes():
     features = np.array([[0.0], [1.0], [3.0], [100.0], [100.0], [104.0]])
-    assert median_bandwidth(features, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx(3)  # of 1, 2, 3, 4, 4; the two equal items say nothing
+    assert median_bandwidth(features, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx(
+        3
+    )  # of 1, 2, 3, 4, 4; the two equal items say nothing
 
 
 def test_distances_are_those_of_a_loop():
@@ -164,7 +180,10 @@ def test_near_duplicates_of_one_group_are_no_evidence():
 def _repeated(data, random, *, with_groups, times=4):
     rows = data[np.repeat(np.arange(len(data)), times)]
     ids = np.array([f"{name}-{i}" for i, name in enumerate(rows.ids)])
-    features = {side: getattr(rows, side) + 0.1 * random.normal(size=getattr(rows, side).shape).astype(np.float32) for side in ("image", "text")}
+    features = {
+        side: getattr(rows, side) + 0.1 * random.normal(size=getattr(rows, side).shape).astype(np.float32)
+        for side in ("image", "text")
+    }
     return replace(rows, ids=ids, groups=rows.groups if with_groups else ids, **features)
 
 
@@ -209,7 +228,11 @@ def test_testing_leaves_memory_and_data_alone_and_repeats_by_seed():
         monitor.remember(first)
         kept, given = monitor._kept["image"].copy(), second.image.copy()
         answers.append(monitor.test(second))
-        assert np.array_equal(monitor._kept["image"], kept) and np.array_equal(second.image, given) and monitor.n_seen == 60
+        assert (
+            np.array_equal(monitor._kept["image"], kept)
+            and np.array_equal(second.image, given)
+            and monitor.n_seen == 60
+        )
     assert answers[0] == answers[1]
     assert answers[0]["image"].n_new <= 40  # as many as remembered are drawn
 
@@ -223,7 +246,9 @@ def test_new_classes_are_counted_as_untested_and_alone_give_nan():
     alone = last[last.labels[:, -1]]
     with pytest.warns(UserWarning, match="undefined"):
         answer = monitor.test(alone)
-    assert all(math.isnan(record.p_value) and not record.drifted and record.n_untested == 30 for record in answer.values())
+    assert all(
+        math.isnan(record.p_value) and not record.drifted and record.n_untested == 30 for record in answer.values()
+    )
 
 
 def test_bad_input_is_refused(refused):

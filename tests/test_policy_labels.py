@@ -13,10 +13,13 @@ KNOWN = KnownCodes(labels=np.eye(N_CLASSES, dtype=bool), codes=hadamard(N_BITS)[
 
 
 def encoded(n, seed, *, wrong=0.0, image=0.3, text=0.25):
-    """Items whose code of each side has every bit of its class's flipped at that rate; labels then made wrong at random."""
+    """Items whose codes are those of their class with bits flipped at a rate; then some labels are made wrong."""
     random = np.random.default_rng(seed)
     true = random.integers(0, N_CLASSES, n)
-    flip = lambda rate: np.where(random.random((n, N_BITS)) < rate, -1, 1).astype(np.int8)
+
+    def flip(rate):
+        return np.where(random.random((n, N_BITS)) < rate, -1, 1).astype(np.int8)
+
     is_wrong = random.random(n) < wrong
     given = np.where(is_wrong, (true + random.integers(1, N_CLASSES, n)) % N_CLASSES, true)
     codes = KNOWN.codes[true]
@@ -32,12 +35,18 @@ def test_margins_are_those_of_a_loop():
     items, _ = encoded(30, 0, wrong=0.3)
     found = suspicious_labels(items, KNOWN, threshold=1)
     for i in range(30):
-        to = {side: [(code != other).sum() for other in KNOWN.codes] for side, code in (("image", items.image[i]), ("text", items.text[i]))}
-        to["both"] = [(a + b) / 2 for a, b in zip(to["image"], to["text"])]
+        to = {
+            side: [(code != other).sum() for other in KNOWN.codes]
+            for side, code in (("image", items.image[i]), ("text", items.text[i]))
+        }
+        to["both"] = [(a + b) / 2 for a, b in zip(to["image"], to["text"], strict=True)]
         own = int(items.labels[i].argmax())
         best = {side: min(d for v, d in enumerate(row) if v != own) for side, row in to.items()}
         assert found.margin[i] == to["both"][own] - best["both"] and found.suspicious[i] == (found.margin[i] > 1)
-        assert found.image_margin[i] == to["image"][own] - best["image"] and found.text_margin[i] == to["text"][own] - best["text"]
+        assert (
+            found.image_margin[i] == to["image"][own] - best["image"]
+            and found.text_margin[i] == to["text"][own] - best["text"]
+        )
         assert found.better[i] != own and to["both"][found.better[i]] == best["both"]
 
 
@@ -63,7 +72,9 @@ def test_the_threshold_flags_that_share_of_right_labels(share):
     trusted, _ = encoded(300, 7, image=0.36, text=0.36)
     threshold = threshold_for(trusted, KNOWN, false_flags=share)
     flagged = np.mean(suspicious_labels(trusted, KNOWN, threshold=threshold).suspicious)
-    lower = np.mean(suspicious_labels(trusted, KNOWN, threshold=threshold - 0.5).suspicious)  # margins are halves of bits
+    lower = np.mean(
+        suspicious_labels(trusted, KNOWN, threshold=threshold - 0.5).suspicious
+    )  # margins are halves of bits
     assert flagged <= share < lower
 
 
@@ -114,7 +125,7 @@ def test_known_codes_are_the_majority_of_each_label_vector():
     labels = np.array([[1, 0], [1, 1], [1, 1], [1, 1], [0, 1]], dtype=bool)
     codes = np.array([[1, 1], [-1, 1], [-1, 1], [1, -1], [-1, -1]], np.int8)
     known = known_codes(codes, labels)
-    by_vector = {tuple(vector): code.tolist() for vector, code in zip(known.labels.tolist(), known.codes)}
+    by_vector = {tuple(vector): code.tolist() for vector, code in zip(known.labels.tolist(), known.codes, strict=True)}
     assert by_vector == {(False, True): [-1, -1], (True, False): [1, 1], (True, True): [-1, 1]}
 
 
@@ -123,7 +134,9 @@ def test_bad_input_is_refused(refused):
     with refused("(3, 32)", "one row of each"):
         LabelledCodes(items.image[:3], items.text, items.labels)
     with refused("item 1", "without a known code"):
-        suspicious_labels(LabelledCodes(items.image[:2], items.text[:2], np.array([[1] + [0] * 7, [1] * 8], bool)), KNOWN)
+        suspicious_labels(
+            LabelledCodes(items.image[:2], items.text[:2], np.array([[1] + [0] * 7, [1] * 8], bool)), KNOWN
+        )
     with refused("false_flags is 2", "0.02"):
         threshold_for(items, KNOWN, false_flags=2)
     with refused("1 label vector", "two or more"):

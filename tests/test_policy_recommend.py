@@ -25,7 +25,10 @@ from dlchkit.policy import (
 QUIET = DriftRecord("image", 0.0, 0.4, 0.025, 0.01, 100, 50, 0, 4, 1.0)
 LOUD = replace(QUIET, p_value=0.001, shift=0.8)
 FINE = code_health(hadamard(16).astype(np.int8)[1:7], np.eye(6, dtype=bool), class_names="abcdef")
-CROWDED = code_health(np.vstack([hadamard(16)[1:4], hadamard(16)[1] * np.where(np.arange(16) < 3, -1, 1)]).astype(np.int8), np.eye(4, dtype=bool))
+CROWDED = code_health(
+    np.vstack([hadamard(16)[1:4], hadamard(16)[1] * np.where(np.arange(16) < 3, -1, 1)]).astype(np.int8),
+    np.eye(4, dtype=bool),
+)
 FELL, STAYED = Interval(-0.2, -0.25, -0.15, 90), Interval(-0.01, -0.05, 0.03, 90)
 GAIN, NO_GAIN = Interval(0.06, 0.04, 0.08, 70), Interval(0.005, -0.02, 0.03, 70)
 
@@ -41,7 +44,10 @@ GAIN, NO_GAIN = Interval(0.06, 0.04, 0.08, 70), Interval(0.005, -0.02, 0.03, 70)
         ("retrain encoders", {"drift": LOUD, "quality_change": FELL, "retrain_gain": GAIN}),
         ("keep", {"drift": LOUD, "quality_change": FELL, "retrain_gain": NO_GAIN}),
         ("recode", {"drift": LOUD, "quality_change": FELL, "retrain_gain": NO_GAIN, "recode_gain": GAIN}),
-        ("retrain encoders", {"drift": LOUD, "quality_change": FELL, "health": CROWDED, "recode_gain": GAIN}),  # asked first
+        (
+            "retrain encoders",
+            {"drift": LOUD, "quality_change": FELL, "health": CROWDED, "recode_gain": GAIN},
+        ),  # asked first
         ("recode", {"health": CROWDED}),
         ("keep", {"health": CROWDED, "recode_gain": NO_GAIN}),  # measured outranks inferred
         ("recode", {"recode_gain": GAIN}),
@@ -51,7 +57,7 @@ GAIN, NO_GAIN = Interval(0.06, 0.04, 0.08, 70), Interval(0.005, -0.02, 0.03, 70)
 def test_the_rules_in_their_order(action, evidence):
     given = {"health": FINE, **evidence}
     answer = recommend(**{**given, "drift": [replace(QUIET, modality="text"), given.get("drift", QUIET)]})
-    assert answer.action == action and answer.reasons[-1].startswith(f"So: {action} (")
+    assert answer.action == action and answer.reasons[-1].startswith(f"Therefore: {action} (")
     assert json.loads(json.dumps(asdict(answer)))["action"] == action
     assert all(reason[0].isupper() and reason.endswith(".") and "nan" not in reason for reason in answer.reasons)
 
@@ -78,9 +84,16 @@ def test_reasons_hold_the_numbers_and_the_thresholds():
 def test_thresholds_decide_and_stand_in_the_rules():
     strict = Thresholds(quality_drop=0.3, recode_gain=0.05, crowded=0.2)
     answer = recommend(drift=[LOUD], health=CROWDED, quality_change=FELL, recode_gain=GAIN, thresholds=strict)
-    assert answer.action == "keep" and answer.thresholds["quality_drop"] == 0.3 and answer.thresholds["drift_p_value"] == 0.025
+    assert (
+        answer.action == "keep"
+        and answer.thresholds["quality_drop"] == 0.3
+        and answer.thresholds["drift_p_value"] == 0.025
+    )
     assert "0.300" in answer.rules[0] and "0.050" in answer.rules[1] and "20%" in answer.rules[1]
-    assert answer.evidence == {"quality change": (-0.2, -0.25, -0.15, -0.3), "gain of recoding": (0.06, 0.04, 0.08, 0.05)}
+    assert answer.evidence == {
+        "quality change": (-0.2, -0.25, -0.15, -0.3),
+        "gain of recoding": (0.06, 0.04, 0.08, 0.05),
+    }
 
 
 def test_no_drift_record_is_refused(refused):
@@ -100,9 +113,10 @@ def test_with_one_class_the_change_is_welchs_interval():
     before, now = random.normal(0.8, 0.1, 30), random.normal(0.6, 0.2, 12)
     change = quality_change(before, now, before_classes=np.zeros(30), now_classes=np.zeros(12))
     welch = stats.ttest_ind(now, before, equal_var=False).confidence_interval()
-    assert (change.low, change.high) == (pytest.approx(welch.low), pytest.approx(welch.high)) and change.mean == pytest.approx(
-        now.mean() - before.mean()
-    )
+    assert (change.low, change.high) == (
+        pytest.approx(welch.low),
+        pytest.approx(welch.high),
+    ) and change.mean == pytest.approx(now.mean() - before.mean())
 
 
 def test_another_mix_of_classes_is_no_change_and_intervals_hold_the_truth():
@@ -122,7 +136,9 @@ def test_near_duplicates_count_as_one_query():
     single = quality_change(before, now, before_classes=classes, now_classes=classes[:16])
     rows, new_rows = random.permutation(np.repeat(np.arange(20), 3)), random.permutation(np.repeat(np.arange(16), 5))
     told = {"before_classes": classes[rows], "now_classes": classes[new_rows]}
-    assert astuple(quality_change(before[rows], now[new_rows], **told, before_groups=rows, now_groups=new_rows)) == pytest.approx(astuple(single))
+    assert astuple(
+        quality_change(before[rows], now[new_rows], **told, before_groups=rows, now_groups=new_rows)
+    ) == pytest.approx(astuple(single))
     assert quality_change(before[rows], now[new_rows], **told).high - single.mean < 0.7 * (single.high - single.mean)
     gain = paired_gain(before[:16][new_rows], now[new_rows], groups=new_rows)
     assert astuple(gain) == pytest.approx(astuple(paired_gain(before[:16], now))) and gain.n == 16
@@ -163,7 +179,7 @@ def per_query(query, class_codes, train, bank_labels):
 
 
 def decisions(kind, seed, *, class_codes=GOOD_CODES, shift=1.5, spread=2.0):
-    """What would have been recommended at each stage; encoders stay those of stage 0, held-out items of stage 0 are the old queries."""
+    """The recommendation at each stage; encoders stay those of stage 0, its held-out items are the old queries."""
     first, *later = synthetic_increments(kind, n_stages=5, shift_at=2, shift=shift, spread=spread, seed=seed, **STREAM)
     train, old = first[:60], first[60:]  # classes take turns, so both hold all of them
     monitor, bank = DriftMonitor(memory=150, n_permutations=199, seed=seed), first
@@ -174,7 +190,9 @@ def decisions(kind, seed, *, class_codes=GOOD_CODES, shift=1.5, spread=2.0):
         change = quality_change(*scores, before_classes=old.labels.argmax(1), now_classes=known.labels.argmax(1))
         recoded = paired_gain(scores[0], per_query(old, GOOD_CODES, train, bank.labels))
         health = code_health(class_codes[bank.labels.argmax(1)], bank.labels)
-        yield recommend(drift=monitor.test(increment).values(), health=health, quality_change=change, recode_gain=recoded).action
+        yield recommend(
+            drift=monitor.test(increment).values(), health=health, quality_change=change, recode_gain=recoded
+        ).action
         monitor.remember(increment)
         bank = bank.concatenate(increment)
 

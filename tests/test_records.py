@@ -22,7 +22,9 @@ def record():
         notebook="03_increments",
         parameters={"n_bits": 16, "methods": "dlch"},
         seed=3,
-        methods={"dlch": MethodRecord(R=R, seconds=[1.5, 0.5], old_codes_unchanged=[True, True], kept_bytes=[800, nan])},
+        methods={
+            "dlch": MethodRecord(R=R, seconds=[1.5, 0.5], old_codes_unchanged=[True, True], kept_bytes=[800, nan])
+        },
         metrics={"dlch": {"map_image_to_text": 0.625}},
         findings={"sizes": [3, 2], "shift": 0.5},
         figures=[{"file": "R.svg", "alt": "a grid", "caption": "R"}],
@@ -36,7 +38,11 @@ def test_a_record_comes_back_as_it_went(record, tmp_path):
     for name in ("notebook", "parameters", "seed", "metrics", "findings", "figures", "environment", "status"):
         assert getattr(back, name) == getattr(record, name), name
     ours, theirs = record.methods["dlch"], back.methods["dlch"]
-    assert (theirs.seconds, theirs.old_codes_unchanged, theirs.database_codes) == (ours.seconds, ours.old_codes_unchanged, "learned")
+    assert (theirs.seconds, theirs.old_codes_unchanged, theirs.database_codes) == (
+        ours.seconds,
+        ours.old_codes_unchanged,
+        "learned",
+    )
     for direction, R in ours.R.items():
         np.testing.assert_array_equal(theirs.R[direction], R)  # NaN where NaN was
     np.testing.assert_array_equal(theirs.kept_bytes, ours.kept_bytes)
@@ -52,7 +58,14 @@ def test_the_file_is_plain_json_with_null_above_the_diagonal(record, tmp_path):
 
 
 def test_numpy_values_paths_and_infinities_become_plain(tmp_path):
-    findings = {"array": np.arange(2), "number": np.float32(0.5), "flag": np.bool_(True), "path": tmp_path, "inf": np.inf, 3: (np.int64(1), np.nan)}
+    findings = {
+        "array": np.arange(2),
+        "number": np.float32(0.5),
+        "flag": np.bool_(True),
+        "path": tmp_path,
+        "inf": np.inf,
+        3: (np.int64(1), np.nan),
+    }
     back = RunRecord("n", {}, findings=findings).save(tmp_path).parent
     expected = {"array": [0, 1], "number": 0.5, "flag": True, "path": str(tmp_path), "inf": None, "3": [1, None]}
     assert RunRecord.load(back).findings == expected
@@ -143,9 +156,12 @@ def test_a_record_says_how_much_memory_its_process_took_when_it_was_saved(record
 def test_peak_memory_stays_when_memory_is_given_back_and_begins_anew_in_a_new_program():
     here = np.ones(30_000_000)  # 240 MB that a new program does not inherit
     program = (
-        "import numpy as np; from dlchkit.records import peak_memory; a = peak_memory(); x = np.ones(10_000_000); del x; print(a, peak_memory())"
+        "import numpy as np; from dlchkit.records import peak_memory; "
+        "a = peak_memory(); x = np.ones(10_000_000); del x; print(a, peak_memory())"
     )
-    before, after = map(int, subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    before, after = map(
+        int, subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
     assert 0 < before < here.nbytes < peak_memory() and before + 70e6 < after < before + 90e6
 
 
@@ -161,9 +177,21 @@ def test_a_record_says_what_it_was_made_with(record):
 
 
 def test_a_notebook_begins_its_record_with_its_parameters(tmp_path):
-    namespace = {"n_bits": 16, "seed": 4, "out": str(tmp_path / "here"), "sizes": [1, 2], "_hidden": 1, "In": [""], "json": json, "R": np.eye(2)}
+    namespace = {
+        "n_bits": 16,
+        "seed": 4,
+        "out": str(tmp_path / "here"),
+        "sizes": [1, 2],
+        "_hidden": 1,
+        "In": [""],
+        "json": json,
+        "R": np.eye(2),
+    }
     record = RunRecord.begin("03_increments", namespace)
-    assert record.parameters == {"n_bits": 16, "seed": 4, "out": str(tmp_path / "here"), "sizes": [1, 2]} and record.seed == 4
+    assert (
+        record.parameters == {"n_bits": 16, "seed": 4, "out": str(tmp_path / "here"), "sizes": [1, 2]}
+        and record.seed == 4
+    )
     assert str(record) == "03_increments: n_bits=16, seed=4, sizes=[1, 2]"
     assert record.save() == tmp_path / "here" / FILE_NAME
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dlchkit.bench.timing import circumstances, one_thread, resident_bytes, seconds_of
-from dlchkit.codes import as_words, check_n_bits, packed_hamming_distance, unpack_codes
+from dlchkit.codes import as_words, check_n_bits, differing_bits, unpack_codes
 from dlchkit.errors import DataError
 from dlchkit.index import KINDS, FaissIndex
 
@@ -84,7 +84,7 @@ def clustered_codes(n_items, n_queries, *, n_bits, seed) -> tuple[np.ndarray, np
 def kth_distances(queries, codes, k) -> np.ndarray:
     """Find the distance of every query's k-th nearest item, int64 (n_queries,), by counting all distances."""
     queries, codes = as_words(queries), as_words(codes)
-    histograms = (np.bincount(packed_hamming_distance(query[None], codes)[0]) for query in queries)
+    histograms = (np.bincount(differing_bits(query[:, None], codes)[0]) for query in queries.T)
     return np.array([np.searchsorted(histogram.cumsum(), k) for histogram in histograms])
 
 

@@ -1,16 +1,20 @@
 """Measures: retrieval measures on hash codes, continual measures on the R matrix, intervals over seeds.
 
 Hamming distances take only n_bits + 1 values, so most of a ranking is ties. Every
-retrieval measure here, the legacy ones apart, is the exact mean over all orders inside
+retrieval measure here, except the legacy ones, is the exact mean over all orders within
 the ties: it depends on the codes alone, not on the order in which a database is stored.
+A measure without a defined value is NaN, with a warning, never 0.
 
-    histograms   how many items, and how many relevant ones, stand at each Hamming distance
+    histograms   number of items, and of relevant items, at each Hamming distance
     retrieval    average precision and its bounds
     cutoffs      precision and recall at k, within a radius, over all radii; NDCG
-    instances    where the one true partner ranks
-    legacy       the released codes of the field, for comparison with old tables
+    instances    rank of the one true partner
+    legacy       mAP as in the released codes of the field, for comparison with old tables
     continual    forgetting, transfer and averages on R; time reduction
-    intervals    what several seeds say together
+    intervals    means and confidence intervals over seeds
+    budgets      intervals, gains and flat points of label-budget runs
+    summary      R matrices as the flat measures of tables
+    words        seconds, bytes, money and names as a reader writes them
 """
 
 from dlchkit.metrics.continual import (

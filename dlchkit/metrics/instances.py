@@ -1,15 +1,15 @@
-"""Instance retrieval: where the one true partner of a query ranks."""
+"""Instance retrieval: the rank of each query's one true partner."""
 
 import numpy as np
 
-from dlchkit.codes import pack_codes
+from dlchkit.codes import Codes, as_words, differing_bits, pack_codes
 from dlchkit.errors import DataError
-from dlchkit.metrics.histograms import PAIRS, as_columns, check_codes, check_k, differing_bits
+from dlchkit.metrics.histograms import PAIRS, check_codes, check_k
 from dlchkit.metrics.retrieval import mean_of_defined
 
 
-def instance_ranks(query_codes, database_codes, partners):
-    """Expected rank of each query's true partner, over all orders inside ties; 1 is best.
+def instance_ranks(query_codes: Codes, database_codes: Codes, partners: np.ndarray) -> np.ndarray:
+    """Compute the expected rank of each query's true partner over all orders within ties; 1 is best.
 
     .. math:: rank = N + (n_d + 1) / 2
 
@@ -17,18 +17,21 @@ def instance_ranks(query_codes, database_codes, partners):
 
     Parameters
     ----------
-    query_codes, database_codes : int8 arrays (n, n_bits), (m, n_bits) in {-1, +1}
-    partners : int array (n,), the database row of each query's partner;
-        ``np.arange(n)`` where both are stored in one order
+    query_codes, database_codes : np.ndarray
+        codes as in `dlchkit.metrics.mean_average_precision`
+    partners : np.ndarray
+        int (n,), the database row of each query's partner; ``np.arange(n)`` where both are
+        stored in one order
 
     Returns
     -------
-    float64 array (n,), values in [1, m]
+    np.ndarray
+        float64 (n,), values in [1, m]
 
     Raises
     ------
     DataError
-        if there is not one partner for each query, or it is no row of the database
+        if there is not one partner for each query, or a partner is no row of the database
 
     Examples
     --------
@@ -42,25 +45,26 @@ def instance_ranks(query_codes, database_codes, partners):
     return nearer + (tied + 1) / 2
 
 
-def mean_rank(query_codes, database_codes, partners):
-    """Mean over queries of `instance_ranks`: the exact expectation. Lower is better, 1 is best."""
+def mean_rank(query_codes: Codes, database_codes: Codes, partners: np.ndarray) -> float:
+    """Average `instance_ranks` over the queries: the exact expectation. Lower is better, 1 is best."""
     return mean_of_defined(instance_ranks(query_codes, database_codes, partners))
 
 
-def median_rank(query_codes, database_codes, partners):
-    """Median over queries of `instance_ranks`, that is of expected ranks. Lower is better, 1 is best."""
+def median_rank(query_codes: Codes, database_codes: Codes, partners: np.ndarray) -> float:
+    """Compute the median of `instance_ranks`, that is of expected ranks. Lower is better, 1 is best."""
     ranks = instance_ranks(query_codes, database_codes, partners)
     return float(np.median(ranks)) if len(ranks) else mean_of_defined(ranks)
 
 
-def instance_recall_at_k(query_codes, database_codes, partners, *, k):
-    """R@k: mean probability that the true partner is among the first k, over all orders inside ties.
+def instance_recall_at_k(query_codes: Codes, database_codes: Codes, partners: np.ndarray, *, k: int) -> float:
+    """Compute R@k: the mean probability that the true partner is among the first k, over all orders within ties.
 
     .. math:: P(rank \\le k) = \\min(1, \\max(0, (k - N) / n_d))
 
     Returns
     -------
-    float in [0, 1], higher is better
+    float
+        in [0, 1], higher is better
 
     Examples
     --------
@@ -76,7 +80,7 @@ def instance_recall_at_k(query_codes, database_codes, partners, *, k):
 def _nearer_and_tied(query_codes, database_codes, partners):
     check_codes(query_codes, database_codes)
     partners = _checked_partners(partners, len(query_codes), len(database_codes))
-    query, database = as_columns(pack_codes(query_codes)), as_columns(pack_codes(database_codes))
+    query, database = as_words(pack_codes(query_codes)), as_words(pack_codes(database_codes))
     counts = np.empty((2, len(partners)), dtype=np.int64)
     n_rows = max(1, PAIRS // len(database_codes))
     for start in range(0, len(partners), n_rows):
@@ -91,8 +95,14 @@ def _nearer_and_tied(query_codes, database_codes, partners):
 def _checked_partners(partners, n_queries, n_items):
     partners = np.asarray(partners)
     if partners.shape != (n_queries,) or (partners.dtype.kind not in "iu" and n_queries):
-        raise DataError(f"partners are {partners.dtype} of shape {partners.shape}; they must be {n_queries} whole numbers, one for each query")
+        raise DataError(
+            f"partners are {partners.dtype} of shape {partners.shape}; "
+            f"they must be {n_queries} whole numbers, one for each query"
+        )
     outside = np.flatnonzero((partners < 0) | (partners >= n_items))
     if len(outside):
-        raise DataError(f"the partner of query {outside[0]} is row {partners[outside[0]]}; the database has rows 0 to {n_items - 1}")
+        first = outside[0]
+        raise DataError(
+            f"the partner of query {first} is row {partners[first]}; the database has rows 0 to {n_items - 1}"
+        )
     return partners.astype(np.intp)

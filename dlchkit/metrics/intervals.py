@@ -1,10 +1,11 @@
-"""What several seeds say together: a mean, and how far it may be off."""
+"""Mean and confidence interval over several seeds."""
 
 import math
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from dlchkit.errors import DataError
@@ -20,8 +21,8 @@ class Interval:
     n: int
 
 
-def confidence_interval(values, *, level=0.95):
-    """Student's t interval for the mean of one number per seed.
+def confidence_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Compute Student's t interval for the mean of one number per seed.
 
     .. math:: \\bar{x} \\pm t_{(1+level)/2,\\, n-1} \\cdot s / \\sqrt{n}
 
@@ -29,12 +30,15 @@ def confidence_interval(values, *, level=0.95):
 
     Parameters
     ----------
-    values : n finite numbers, one per seed
-    level : float in (0, 1)
+    values : array_like
+        (n,), finite, one number per seed
+    level : float
+        in (0, 1)
 
     Returns
     -------
-    `Interval`; low and high are NaN, with a warning, for a single value
+    Interval
+        low and high are NaN, with a warning, for a single value
 
     Raises
     ------
@@ -60,11 +64,11 @@ def confidence_interval(values, *, level=0.95):
     return Interval(mean, mean - half, mean + half, len(values))
 
 
-def paired_difference(a, b, *, level=0.95):
-    """`confidence_interval` of a - b, seed by seed: what one method brings over another on the same seeds.
+def paired_difference(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Compute the `confidence_interval` of a - b, seed by seed: the gain of one method over another.
 
-    What a seed does to both methods cancels, so differences can be clear where the two
-    intervals overlap. An interval that excludes 0 is the claim.
+    The effect of a seed on both methods cancels, so differences can be clear where the two
+    intervals overlap. A difference is claimed where the interval excludes 0.
 
     Examples
     --------
@@ -72,7 +76,8 @@ def paired_difference(a, b, *, level=0.95):
     >>> round(difference.mean, 3), round(difference.low, 4), round(difference.high, 4)
     (0.02, -0.0048, 0.0448)
     """
-    a, b = _checked_values(a), _checked_values(b)
+    a = _checked_values(a)
+    b = _checked_values(b)
     if len(a) != len(b):
         raise DataError(f"{len(a)} against {len(b)} values; a paired difference needs the same seeds on both sides")
     return confidence_interval(a - b, level=level)
@@ -84,5 +89,7 @@ def _checked_values(values):
         raise DataError(f"values have shape {values.shape}; an interval needs a list with one number per seed")
     if not np.isfinite(values).all():
         first = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise DataError(f"value {first} is {values[first]}; an interval needs finite numbers: leave that seed out and say so")
+        raise DataError(
+            f"value {first} is {values[first]}; an interval needs finite numbers: leave that seed out and report it"
+        )
     return values

@@ -1,4 +1,6 @@
-"""R matrices become the flat measures that tables and reports show."""
+"""Summarise R matrices as the flat measures of tables and reports."""
+
+import warnings
 
 import numpy as np
 
@@ -16,25 +18,27 @@ from dlchkit.records import MethodRecord
 
 
 def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
-    """Flat measures of each method, those against "joint" where it is among them.
+    """Compute the flat measures of each method, those against "joint" where it is among them.
 
     Returns
     -------
-    name -> measure -> value. Measures per direction end in _image_to_text or
-    _text_to_image; ``map_encoded_...`` and ``map_reencoded_...`` are those with database
-    codes of another kind than the table's. A method that learned everything at once has
-    no forgetting, no transfer and no time reduction. ``kept_bytes`` is after the last stage,
-    absent where nobody measured it.
+    dict
+        name -> measure -> value. Measures of a direction end in _image_to_text or
+        _text_to_image; ``map_encoded_...`` and ``map_reencoded_...`` are those with database
+        codes of another kind than the table's. A method that learned everything at once has
+        no forgetting, no transfer and no time reduction. ``kept_bytes`` is after the last
+        stage, absent where it was not measured
     """
     joint = methods.get("joint")
     summary = {}
     for name, method in methods.items():
-        summary[name] = {"train_seconds": float(np.nansum(method.seconds))}
+        summary[name] = {"train_seconds": _sum_of_defined(name, method.seconds)}
         if method.kept_bytes:
             summary[name]["kept_bytes"] = method.kept_bytes[-1]
         stepwise = len(method.seconds) > 1 and not method.learned_at_once
         for direction, R in method.R.items():
-            measures = {"map": final_performance(R)} | {f"map_{kind}": final_performance(other[direction]) for kind, other in method.other_R.items()}
+            measures = {"map": final_performance(R)}
+            measures |= {f"map_{kind}": final_performance(other[direction]) for kind, other in method.other_R.items()}
             if stepwise:
                 measures |= _over_stages(method, direction)
             if stepwise and joint is not None:
@@ -43,6 +47,13 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
         if stepwise and joint is not None:
             summary[name]["time_reduction"] = time_reduction(method.seconds, joint.seconds)
     return summary
+
+
+def _sum_of_defined(name, seconds):
+    if np.isfinite(seconds).any():
+        return float(np.nansum(seconds))
+    warnings.warn(f"{name}: no stage has training seconds, so their sum is undefined (NaN)", stacklevel=3)
+    return float("nan")
 
 
 def _over_stages(method, direction):

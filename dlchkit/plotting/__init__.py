@@ -1,4 +1,4 @@
-"""Figures from data and records, each a pure function to a matplotlib Figure; `show` displays one with its alt text."""
+"""Figures of data and records: pure functions to a matplotlib Figure; `show` displays one with its alt text."""
 
 from dlchkit.plotting.budget_curves import (
     describe_label_budget,
@@ -29,6 +29,7 @@ from dlchkit.plotting.explanations import (
 )
 from dlchkit.plotting.measures import plot_codes, plot_curve, plot_history, plot_scores
 from dlchkit.plotting.pictures import describe_found, show_found, show_pairs, show_retrieval, show_source
+from dlchkit.plotting.progress_line import show_progress
 from dlchkit.plotting.r_matrix import plot_forgetting, plot_R, plot_seconds, plot_stages
 from dlchkit.plotting.released_bugs import describe_defects, plot_defects
 from dlchkit.plotting.sentences import (
@@ -86,6 +87,7 @@ __all__ = [
     "show",
     "show_found",
     "show_pairs",
+    "show_progress",
     "show_retrieval",
     "show_source",
 ]

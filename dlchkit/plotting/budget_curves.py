@@ -1,13 +1,14 @@
-"""Figures of `dlchkit.transfer.label_budgets` and `dlchkit.transfer.bias`: what labels bring, and to which classes transfer brings it."""
+"""Figures of `dlchkit.transfer`: scores against label budgets, and the gain of each class from transfer."""
 
 import warnings
 from itertools import cycle
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from dlchkit.metrics.budgets import budget_intervals, flat_from, gain_over
-from dlchkit.plotting.sentences import joined
-from dlchkit.plotting.style import INK, QUIET, Look, in_words, new_figure, styled
+from dlchkit.metrics.budgets import budget_in_words, budget_intervals, flat_from, gain_over, mean_of_directions
+from dlchkit.metrics.words import in_words, joined, number_in_words
+from dlchkit.plotting.style import INK, QUIET, Look, legend_of_first, new_figure, styled
 from dlchkit.records import DIRECTIONS
 
 _LOOKS = [
@@ -23,62 +24,70 @@ _NAMED = 2  # classes named in the scatter: those with the largest and smallest 
 
 
 @styled
-def plot_label_budget(result: dict):
-    """Draw mAP against labelled pairs per class: a line for each variant with its 95% intervals, a panel per direction.
+def plot_label_budget(result: dict) -> Figure:
+    """Draw mAP against labelled pairs per class: one line for each variant, with 95% intervals, for each direction.
 
     Parameters
     ----------
-    result : from `dlchkit.transfer.label_budgets.label_budget`; references are drawn as level lines, since
-        they see no label. With one seed there are no intervals; those of few can reach
-        beyond mAP's range [0, 1] and are drawn up to its ends
+    result : dict
+        from `dlchkit.transfer.label_budgets.label_budget`. References are drawn as level lines,
+        since they use no labels. Intervals need two seeds; those that reach beyond mAP's range
+        [0, 1] are cut there
     """
     figure, all_axes = new_figure(3.9, 1, len(DIRECTIONS), sharey=True)
     places = np.arange(len(result["budgets"]), dtype=float)
-    for axes, direction in zip(all_axes[0], DIRECTIONS):
-        for shift, name, look in zip(_spread(len(result["variants"])), result["variants"], cycle(_LOOKS)):
-            means, reach = _means_and_reach(result, name, direction)
-            line = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "linewidth": 1.7, "markersize": 5}
-            axes.errorbar(places + shift, means, reach, capsize=2.5, elinewidth=1, label=name, **line)
-        for (name, scores), style in zip(result["references"].items(), cycle(_REFERENCE_LINES)):
-            axes.axhline(np.mean(scores[direction]), color=INK, linestyle=style, linewidth=1.1, label=f"{name} (no labels)")
+    for axes, direction in zip(all_axes[0], DIRECTIONS, strict=True):
+        _draw_variants(axes, places, result, direction)
+        for (name, scores), style in zip(result["references"].items(), cycle(_REFERENCE_LINES), strict=False):
+            level = np.mean(scores[direction])
+            axes.axhline(level, color=INK, linestyle=style, linewidth=1.1, label=f"{name} (no labels)")
         axes.grid(axis="y")
         axes.set_title(in_words(direction))
-        axes.set_xticks(places, [_in_words(budget) for budget in result["budgets"]])
+        axes.set_xticks(places, [budget_in_words(budget) for budget in result["budgets"]])
         axes.set_xlabel("labelled pairs per class")
         axes.set_xlim(-0.5, len(places) - 0.5)
     all_axes[0, 0].set_ylabel("mAP of class posteriors")
-    figure.legend(*all_axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    legend_of_first(figure, all_axes)
     return figure
 
 
-def _spread(n):
-    return (np.arange(n) - (n - 1) / 2) * 0.06
+def _draw_variants(axes, places, result, direction):
+    n = len(result["variants"])
+    shifts = (np.arange(n) - (n - 1) / 2) * 0.06  # sideways, so that intervals do not hide each other
+    bars = {"capsize": 2.5, "elinewidth": 1, "linewidth": 1.7, "markersize": 5}
+    for shift, name, look in zip(shifts, result["variants"], cycle(_LOOKS), strict=False):
+        means, reach = _means_and_reach(result, name, direction)
+        axes.errorbar(places + shift, means, reach, label=name, **bars, **look.of_line)
 
 
 def _means_and_reach(result, name, direction):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one seed has no interval, which the figure shows
+        warnings.simplefilter("ignore")  # one seed has no interval, as the figure shows
         intervals = budget_intervals(result, name, direction)
     means = np.array([interval.mean for interval in intervals])
     if len(result["seeds"]) < 2:
         return means, None
-    low, high = (np.clip([getattr(interval, end) for interval in intervals], 0, 1) for end in ("low", "high"))
-    return means, np.maximum([means - low, high - means], 0)  # a mean of ones can lie a rounding above 1
+    low = np.clip([interval.low for interval in intervals], 0, 1)
+    high = np.clip([interval.high for interval in intervals], 0, 1)
+    return means, np.maximum([means - low, high - means], 0)  # rounding can put a mean of ones above 1
 
 
 def describe_label_budget(result: dict, *, baseline: str = "no transfer") -> str:
-    """Say where each variant's curve begins and ends, where it flattens, and the best gain over ``baseline``."""
-    first, last = (_in_words(result["budgets"][i]) for i in (0, -1))
+    """State where each variant's curve begins, ends and flattens, and the largest gain over ``baseline``."""
+    budgets = result["budgets"]
+    first, last = budget_in_words(budgets[0]), budget_in_words(budgets[-1])
     parts = []
-    for name, rows in result["variants"].items():
-        begin, end = (f"{np.mean([np.mean(rows[direction][i]) for direction in DIRECTIONS]):.2f}" for i in (0, -1))
-        flat = _in_words(flat_from(result, name))
-        curve = f"from {begin} to {end} ({name}, {'still rising' if flat == last else f'flat from {flat}'})"
-        parts.append(curve if len(result["budgets"]) > 1 else f"{begin} ({name})")
-    if len(result["budgets"]) > 1:
-        sentence = f"From {first} to {last} labelled pairs per class the mean mAP of both directions goes {joined(parts)}."
+    for name in result["variants"]:
+        means = mean_of_directions(result, name)
+        flat = budget_in_words(flat_from(result, name))
+        shape = "still rising" if flat == last else f"flat from {flat}"
+        several = f"from {means[0]:.2f} to {means[-1]:.2f} ({name}, {shape})"
+        parts.append(several if len(budgets) > 1 else f"{means[0]:.2f} ({name})")
+    if len(budgets) > 1:
+        sentence = f"From {first} to {last} labelled pairs per class the mean mAP of both directions goes "
     else:
-        sentence = f"With {first} labelled pairs per class the mean mAP of both directions is {joined(parts)}."
+        sentence = f"With {first} labelled pairs per class the mean mAP of both directions is "
+    sentence += f"{joined(parts)}."
     for name, scores in result["references"].items():
         sentence += f" {name}, without labels, stands at {np.mean([np.mean(row) for row in scores.values()]):.2f}."
     return sentence + _best_gain(result, baseline)
@@ -88,56 +97,73 @@ def _best_gain(result, baseline):
     others = [name for name in result["variants"] if name != baseline]
     if baseline not in result["variants"] or not others:
         return ""
+    gains = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one seed has no interval; the sentence then gives none
-        gains = {(name, budget): gain_over(result, name, baseline, budget=budget) for name in others for budget in result["budgets"]}
-    (name, budget), gain = max(gains.items(), key=lambda item: item[1].mean)
-    within = f" (95% interval {gain.low:.2f} to {gain.high:.2f})" if gain.n > 1 else ""
-    return f" The largest gain over {baseline} is {gain.mean:.2f}{within}, with {name} at {_in_words(budget)}.".replace("-", "−")
-
-
-def _in_words(budget):
-    return "all" if budget is None else str(budget)
+        for name in others:
+            for budget in result["budgets"]:
+                gains[name, budget] = gain_over(result, name, baseline, budget=budget)
+    name, budget = max(gains, key=lambda place: gains[place].mean)
+    gain = gains[name, budget]
+    ends = f" (95% interval {number_in_words(gain.low)} to {number_in_words(gain.high)})" if gain.n > 1 else ""
+    mean = number_in_words(gain.mean)
+    return f" The largest gain over {baseline} is {mean}{ends}, with {name} at {budget_in_words(budget)}."
 
 
 @styled
-def plot_source_bias(result: dict):
-    """Draw each class's gain in recall against its distance to the nearest source class, a panel for each side.
+def plot_source_bias(result: dict) -> Figure:
+    """Draw each class's gain in recall against its distance to the nearest source class, one panel for each side.
 
     Parameters
     ----------
-    result : from `dlchkit.transfer.bias.source_bias`; classes without a query are left out
+    result : dict
+        from `dlchkit.transfer.bias.source_bias`; classes without a query are left out
     """
     sides = list(result["before"])
     figure, all_axes = new_figure(3.6, 1, len(sides), sharey=True)
-    for axes, side in zip(all_axes[0], sides):
-        distance, before, after = (np.array(x, dtype=float) for x in (result["distance"], result["before"][side], result["after"][side]))
-        gain = after - before
-        axes.axhline(0, color=INK, linewidth=0.8)
-        dots = axes.scatter(distance, gain, c=before, cmap="cividis", vmin=0, vmax=1, s=34, edgecolor=INK, linewidth=0.5)
-        order = [i for i in np.argsort(gain) if np.isfinite(gain[i] + distance[i])]
-        for i in dict.fromkeys([*order[:_NAMED], *order[-_NAMED:]]):
-            axes.annotate(result["class_names"][i], (distance[i], gain[i]), (4, 4), textcoords="offset points", fontsize=8, color=QUIET)
+    for axes, side in zip(all_axes[0], sides, strict=True):
+        _draw_gains(axes, result, side)
         axes.grid(axis="y")
         axes.margins(x=0.12, y=0.12)
-        axes.set_title(f"{side} queries (rank correlation {result['rank_correlation'][side]:.2f})".replace("-", "−"))
+        axes.set_title(f"{side} queries (rank correlation {number_in_words(result['rank_correlation'][side])})")
         axes.set_xlabel("distance to the source (class radii)")
     all_axes[0, 0].set_ylabel("gain in recall by transfer")
-    bar = figure.colorbar(dots, ax=all_axes, pad=0.02, label="recall before")
+    bar = figure.colorbar(all_axes[0, 0].collections[0], ax=all_axes, pad=0.02, label="recall before")
     bar.outline.set_visible(False)
     return figure
 
 
+def _draw_gains(axes, result, side):
+    distance = np.array(result["distance"], dtype=float)
+    before = np.array(result["before"][side], dtype=float)
+    gain = _gain_in_recall(result, side)
+    colours = {"cmap": "cividis", "vmin": 0, "vmax": 1, "edgecolor": INK}
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.scatter(distance, gain, c=before, s=34, linewidth=0.5, **colours)
+    order = [i for i in np.argsort(gain) if np.isfinite(gain[i] + distance[i])]
+    beside = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8, "color": QUIET}
+    for i in dict.fromkeys([*order[:_NAMED], *order[-_NAMED:]]):
+        axes.annotate(result["class_names"][i], (distance[i], gain[i]), **beside)
+
+
+def _gain_in_recall(result, side):
+    return np.array(result["after"][side], dtype=float) - np.array(result["before"][side], dtype=float)
+
+
 def describe_source_bias(result: dict) -> str:
-    """Say how the gain in recall goes with the distance to the source, and which class gains and loses most."""
+    """State how the gain in recall depends on the distance to the source, and which classes gain most and least."""
     parts = []
     for side in result["before"]:
-        gain = np.array(result["after"][side], dtype=float) - np.array(result["before"][side], dtype=float)
+        gain = _gain_in_recall(result, side)
         if not np.isfinite(gain).any():
             continue
-        best, worst = int(np.nanargmax(gain)), int(np.nanargmin(gain))
-        ends = f"{result['class_names'][best]} ({gain[best]:+.2f}) and {result['class_names'][worst]} ({gain[worst]:+.2f})"
-        rank = result["rank_correlation"][side]
-        going = "is not defined" if np.isnan(rank) else f"is {rank:.2f}"
-        parts.append(f"For {side} queries the rank correlation of distance and gain in recall {going}; the gains lie between those of {ends}.")
-    return " ".join(parts).replace("-", "−") if parts else "No class has a query."
+        ends = [
+            f"{result['class_names'][i]} ({number_in_words(gain[i], sign='+')})"
+            for i in (np.nanargmax(gain), np.nanargmin(gain))
+        ]
+        rank = number_in_words(result["rank_correlation"][side])
+        parts.append(
+            f"For {side} queries the rank correlation of distance and gain in recall is {rank}; "
+            f"the gains lie between those of {joined(ends)}."
+        )
+    return " ".join(parts) if parts else "No class has a query."

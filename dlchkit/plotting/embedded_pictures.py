@@ -1,41 +1,44 @@
-"""Pictures inside a page: as data addresses, within the space one page may take."""
+"""Embed pictures in a page as data addresses, within the size that one page may have."""
 
 import base64
 import io
 
 from PIL import Image
 
-_MOST_BYTES = 1_300_000  # of pictures on one page; base64 adds a third, and a page stays below 2 MB
+_MOST_BYTES = 1_300_000  # of all pictures of a page; base64 adds a third, and a page stays below 2 MB
 _LARGE = 100_000  # bytes; a PNG above it is stored as WebP
 _WIDEST = 1200  # pixels
 
 
 class EmbeddedPictures:
-    """The pictures of one page; each takes from the bytes that are left."""
+    """The pictures of one page; each uses a part of the bytes that are left."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.left = _MOST_BYTES
 
     def entry(self, raw: bytes, title: str, *, alt: str, caption: str) -> dict:
-        """One figure for a template; ``missing`` says why where there is no picture."""
+        """Describe one figure for a template; ``missing`` gives the reason where there is no picture."""
         entry = {"title": title, "alt": alt, "caption": caption, "address": None, "missing": ""}
         try:
             content, kind, (width, height) = _encoded(raw)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises for broken files
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors for broken files
             return entry | {"missing": "This figure's file is missing, lies outside its run's folder or is no picture."}
         if len(content) > self.left:
             return entry | {"missing": "This figure is left out because the page would grow past 2 MB."}
         self.left -= len(content)
-        return entry | {"address": f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii"), "width": width, "height": height}
+        address = f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
+        return entry | {"address": address, "width": width, "height": height}
 
 
 def _encoded(raw: bytes) -> tuple[bytes, str, tuple[int, int]]:
-    """A picture file at modest size, "png" or "webp", and its width and height: photographs are small as WebP alone."""
+    """Shrink a picture file; return its bytes, "png" or "webp", width and height. Only WebP keeps photographs small."""
     with Image.open(io.BytesIO(raw)) as picture:
         picture = picture.convert("RGB")
     picture.thumbnail((_WIDEST, 2 * _WIDEST))
     content = _as(picture, "PNG", optimize=True)
-    return (content, "png", picture.size) if len(content) <= _LARGE else (_as(picture, "WEBP", quality=80, method=6), "webp", picture.size)
+    if len(content) <= _LARGE:
+        return content, "png", picture.size
+    return _as(picture, "WEBP", quality=80, method=6), "webp", picture.size
 
 
 def _as(picture: Image.Image, kind: str, **options) -> bytes:

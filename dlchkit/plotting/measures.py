@@ -1,26 +1,33 @@
 """Figures of numbers that need no stream: scores, curves, training histories, codes."""
 
-import numpy as np
-from matplotlib.colors import ListedColormap
+from collections.abc import Mapping, Sequence
 
-from dlchkit.plotting.style import INK, PAPER, QUIET, in_words, looks, new_figure, styled
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlchkit.metrics.words import in_words
+from dlchkit.plotting.style import BITS, INK, PAPER, QUIET, hide, looks, new_figure, styled
 from dlchkit.records import DIRECTIONS
 
 _BY_DIRECTION = {"image_to_text": ("#0072B2", ""), "text_to_image": ("#9AC7E2", "////")}
 
 
 @styled
-def plot_scores(scores: dict, *, title: str, chance: float | None = None):
+def plot_scores(scores: Mapping[str, Mapping[str, float]], *, title: str, chance: float | None = None) -> Figure:
     """Draw horizontal bars, a pair for each name, with their numbers.
 
     Parameters
     ----------
-    scores : name -> {"image_to_text": score, "text_to_image": score}; NaN draws no bar
-    chance : score of random codes, drawn as a dashed line
+    scores : mapping
+        name -> {"image_to_text": score, "text_to_image": score}; NaN draws no bar
+    title : str
+        of the figure
+    chance : float or None
+        score of random codes, drawn as a dashed line
     """
     figure, all_axes = new_figure(1.1 + 0.55 * len(scores))
     axes = all_axes[0, 0]
-    for offset, direction in zip((-0.19, 0.19), DIRECTIONS):
+    for offset, direction in zip((-0.19, 0.19), DIRECTIONS, strict=True):
         colour, hatch = _BY_DIRECTION[direction]
         values = np.array([row.get(direction, np.nan) for row in scores.values()], dtype=float)
         look = {"color": colour, "hatch": hatch, "edgecolor": PAPER, "label": in_words(direction)}
@@ -39,12 +46,12 @@ def plot_scores(scores: dict, *, title: str, chance: float | None = None):
 
 
 @styled
-def plot_curve(x, ys: dict, *, x_label: str, y_label: str):
+def plot_curve(x: Sequence[float], ys: Mapping[str, Sequence[float]], *, x_label: str, y_label: str) -> Figure:
     """Draw one line for each name of ``ys`` against ``x``."""
     figure, all_axes = new_figure(3.4)
     axes = all_axes[0, 0]
     for name, look in looks(ys).items():
-        axes.plot(x, ys[name], color=look.colour, marker=look.marker, linestyle=look.line, label=in_words(name))
+        axes.plot(x, ys[name], label=in_words(name), **look.of_line)
     axes.grid(axis="y")
     axes.set(xlabel=x_label, ylabel=y_label)
     if len(x) <= 10:
@@ -55,43 +62,45 @@ def plot_curve(x, ys: dict, *, x_label: str, y_label: str):
 
 
 @styled
-def plot_history(history: dict):
+def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draw each training quantity over the epochs in a small panel of its own.
 
     Parameters
     ----------
-    history : name -> list of values, one per epoch
+    history : mapping
+        name -> values, one per epoch
     """
     columns = min(3, len(history))
     n_lines = -(-len(history) // columns)
     figure, all_axes = new_figure(0.3 + 1.9 * n_lines, n_lines, columns)
-    for axes, (name, values) in zip(all_axes.flat, history.items()):
+    for axes, (name, values) in zip(all_axes.flat, history.items(), strict=False):
         epochs = np.arange(1, len(values) + 1)
         axes.plot(epochs, values, color="#0072B2", marker="o" if len(values) < 15 else None, markersize=3.5)
         axes.grid(axis="y")
         axes.set_title(in_words(name))
         axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
         axes.yaxis.get_major_locator().set_params(nbins=5)
-    for axes in all_axes.flat[len(history) :]:
-        axes.set_visible(False)
+    hide(all_axes.flat[len(history) :])
     figure.supxlabel("epoch", fontsize=10)
     return figure
 
 
 @styled
-def plot_codes(codes, *, rows: int = 24):
-    """Draw the first codes: one line an item, one column a bit, +1 dark and -1 light.
+def plot_codes(codes: np.ndarray, *, rows: int = 24) -> Figure:
+    """Draw the first codes: one line for each item, one column for each bit, +1 dark and -1 light.
 
     Parameters
     ----------
-    codes : int8 array (n, n_bits) in {-1, +1}
-    rows : how many of them to draw at most
+    codes : np.ndarray
+        int8 (n, n_bits), values in {-1, +1}
+    rows : int
+        largest number of codes drawn
     """
     codes = np.asarray(codes)[:rows]
     square = min(0.24, 7.2 / codes.shape[1])  # inches
     figure, all_axes = new_figure(0.85 + max(0.24, square) * len(codes))
     axes = all_axes[0, 0]
-    axes.pcolormesh(codes > 0, cmap=ListedColormap(["#dfe8ef", "#17456b"]), vmin=0, vmax=1, edgecolor="white", linewidth=0.6)
+    axes.pcolormesh(codes > 0, cmap=BITS, vmin=0, vmax=1, edgecolor="white", linewidth=0.6)
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
     axes.set(xlabel=f"bit (1 to {codes.shape[1]})", ylabel="item")

@@ -1,41 +1,41 @@
-"""Figures of the data itself: pairs, source images, what a query found."""
+"""Figures of the data itself: pairs, source images, and the results of queries."""
 
 import textwrap
+from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from dlchkit.data import PairedDataset, SourceDataset
 from dlchkit.errors import DataError
-from dlchkit.plotting.style import INK, QUIET, WIDTH, new_figure, styled
+from dlchkit.plotting.style import INK, QUIET, WIDTH, hide, new_figure, styled
 
 _SIDE = 256  # pixels; larger pictures are shrunk before drawing
 _RIGHT, _WRONG = "#00734F", "#C04A00"
 
 
 @styled
-def show_pairs(data: PairedDataset, rows, *, columns: int = 4):
-    """Draw the pairs at ``rows``: picture, caption below, labels in italics.
-
-    Returns
-    -------
-    matplotlib Figure; a data set without pictures is drawn by its texts alone
-    """
+def show_pairs(data: PairedDataset, rows: ArrayLike, *, columns: int = 4) -> Figure:
+    """Draw the pairs at ``rows``: picture, caption below, labels in italics; texts alone without pictures."""
     rows = np.atleast_1d(rows)
     columns = min(columns, len(rows))
     n_lines = -(-len(rows) // columns)
     cell = WIDTH / columns
-    figure, all_axes = new_figure(n_lines * (cell + 0.7), n_lines, columns)
-    figure.get_layout_engine().set(h_pad=0.1)
-    for axes, row in zip(all_axes.flat, rows):
+    figure, all_axes = new_figure(n_lines * (cell + 0.7), n_lines, columns, h_pad=0.1)
+    for axes, row in zip(all_axes.flat, rows, strict=False):
         _draw_item(axes, data, row, inches=cell)
-        axes.set_title(_wrapped(_labels_of(data, row), cell, 8.5, 2), fontsize=8.5, style="italic", color=QUIET, loc="center")
-    _hide(all_axes.flat[len(rows) :])
+        axes.set_title(
+            _wrapped(_labels_of(data, row), cell, 8.5, 2), fontsize=8.5, style="italic", color=QUIET, loc="center"
+        )
+    hide(all_axes.flat[len(rows) :])
     return figure
 
 
 @styled
-def show_source(source: SourceDataset, rows, *, columns: int = 8):
+def show_source(source: SourceDataset, rows: ArrayLike, *, columns: int = 8) -> Figure:
     """Draw the source domain's images at ``rows`` with their class below."""
     rows = np.atleast_1d(rows)
     if source.images is None:
@@ -44,93 +44,130 @@ def show_source(source: SourceDataset, rows, *, columns: int = 8):
     n_lines = -(-len(rows) // columns)
     cell = WIDTH / columns
     figure, all_axes = new_figure(n_lines * (cell + 0.12), n_lines, columns)
-    for axes, row in zip(all_axes.flat, rows):
+    for axes, row in zip(all_axes.flat, rows, strict=False):
         _draw_picture(axes, source.images[row])
         axes.set_xlabel(_wrapped(source.class_names[source.labels[row]], cell, 8.5, 2), fontsize=8.5)
-    _hide(all_axes.flat[len(rows) :])
+    hide(all_axes.flat[len(rows) :])
     return figure
 
 
 @styled
-def show_retrieval(data: PairedDataset, queries, results, distances, relevant, *, direction: str):
-    """Draw queries and what they found, one line of pictures for each query.
+def show_retrieval(
+    data: PairedDataset,
+    queries: ArrayLike,
+    results: ArrayLike,
+    distances: ArrayLike,
+    relevant: ArrayLike,
+    *,
+    direction: str,
+) -> Figure:
+    """Draw queries and their results, one line of pictures for each query; word, symbol and frame show the right ones.
 
     Parameters
     ----------
-    queries : row position, or q of them
-    results : row positions (k,) or (q, k), nearest first
-    distances : Hamming distances, same shape
-    relevant : bool, same shape; whether the result shares a label with the query
-    direction : "image_to_text" shows a query by its picture, "text_to_image" by its caption
-
-    Returns
-    -------
-    matplotlib Figure; right and wrong differ by word, symbol and frame
+    data : PairedDataset
+        the items
+    queries : array_like
+        row positions, int () or (q,)
+    results : array_like
+        row positions, int (k,) or (q, k), nearest first
+    distances : array_like
+        Hamming distances, same shape
+    relevant : array_like
+        bool, same shape: whether the result shares a label with the query
+    direction : str
+        "image_to_text" shows a query by its picture, "text_to_image" by its caption
     """
     queries = np.atleast_1d(queries)
     results, distances, relevant = (np.atleast_2d(x) for x in (results, distances, relevant))
     cell = WIDTH / (results.shape[1] + 1)
     figure, all_axes = new_figure(len(queries) * (cell + 0.95) + 0.3, len(queries), results.shape[1] + 1)
-    opening = {"image_to_text": "Image query and its nearest texts, each with the picture it belongs to"}
-    figure.suptitle(opening.get(direction, "Text query and its nearest images, each with the text it belongs to"), x=0.01, ha="left", fontsize=10.5)
-    for line, query in zip(range(len(queries)), queries):
-        _draw_query(all_axes[line, 0], data, query, direction, inches=cell)
-        for axes, row, distance, right in zip(all_axes[line, 1:], results[line], distances[line], relevant[line]):
-            _draw_item(axes, data, row, inches=cell)
-            _frame(axes, right)
-            verdict, colour = ("✓ right", _RIGHT) if right else ("✗ wrong", _WRONG)
-            axes.set_title(f"{verdict}\ndistance {distance:g}", fontsize=8.5, color=colour, loc="center")
+    title = {
+        "image_to_text": "Image query and its nearest texts, each with its picture",
+        "text_to_image": "Text query and its nearest images, each with its text",
+    }[direction]
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    for line, query in zip(all_axes, queries, strict=True):
+        _draw_query(line[0], data, query, direction, inches=cell)
+    found = zip(all_axes[:, 1:].flat, results.flat, distances.flat, relevant.flat, strict=True)
+    for axes, row, distance, right in found:
+        _draw_item(axes, data, row, inches=cell)
+        verdict, colour = _judged(axes, right)
+        axes.set_title(f"{verdict}\ndistance {distance:g}", fontsize=8.5, color=colour, loc="center")
     return figure
 
 
 @styled
-def show_found(data: PairedDataset, text: str, results, distances, relevant=None, *, columns: int = 4):
-    """Draw what a typed text found: pictures, nearest first, each with distance, labels and caption.
+def show_found(
+    data: PairedDataset,
+    text: str,
+    results: ArrayLike,
+    distances: ArrayLike,
+    relevant: ArrayLike | None = None,
+    *,
+    columns: int = 4,
+) -> Figure:
+    """Draw the results of a typed text: pictures, nearest first, each with distance, labels and caption.
 
     Parameters
     ----------
-    text : as it was typed; it need not be one of the data's
-    results : row positions (k,), nearest first, one or more
-    distances : Hamming distances (k,)
-    relevant : bool (k,), whether a result is one of those meant; None where nobody said what is meant
-
-    Returns
-    -------
-    matplotlib Figure; right and wrong differ by word, symbol and frame
+    data : PairedDataset
+        the items
+    text : str
+        the query as typed; it need not be a text of the data
+    results : array_like
+        row positions, int (k,), nearest first, at least one
+    distances : array_like
+        Hamming distances (k,)
+    relevant : array_like or None
+        bool (k,), whether a result is right, shown by word, symbol and frame; None where
+        that is not known
+    columns : int
+        pictures beside each other
     """
-    results, distances = np.atleast_1d(results), np.atleast_1d(distances)
+    results = np.atleast_1d(results)
+    distances = np.atleast_1d(distances)
     if len(results) == 0:
-        raise DataError(f"nothing was found for {text!r}, so there is nothing to show; ask for a larger radius or add items")
+        raise DataError(f"nothing was found for {text!r}; ask for a larger radius or add items")
     columns = min(columns, len(results))
     n_lines = -(-len(results) // columns)
     cell = WIDTH / max(columns, 4)
     figure, all_axes = new_figure(n_lines * (cell + 0.85) + 0.4, n_lines, columns)
     figure.suptitle(_wrapped(f"“{text}”", WIDTH, 12, 2), x=0.01, ha="left", fontsize=12, weight="bold")
     verdicts = [None] * len(results) if relevant is None else np.atleast_1d(relevant)
-    for axes, row, distance, right in zip(all_axes.flat, results, distances, verdicts):
+    for axes, row, distance, right in zip(all_axes.flat, results, distances, verdicts, strict=False):
         _draw_item(axes, data, row, inches=cell)
-        said, colour = _judged(axes, right)
-        axes.set_title(f"{said}distance {distance:g}\n{_wrapped(_labels_of(data, row), cell, 8.5, 1)}", fontsize=8.5, color=colour, loc="center")
-    _hide(all_axes.flat[len(results) :])
+        verdict, colour = _judged(axes, right)
+        head = f"{verdict}, distance {distance:g}" if verdict else f"distance {distance:g}"
+        labels = _wrapped(_labels_of(data, row), cell, 8.5, 1)
+        axes.set_title(f"{head}\n{labels}", fontsize=8.5, color=colour, loc="center")
+    hide(all_axes.flat[len(results) :])
     return figure
 
 
-def describe_found(text: str, distances, relevant=None) -> str:
-    """Say how many pictures a typed text found, how near, and how many of them are right."""
-    nearest, farthest, n = int(np.min(distances)), int(np.max(distances)), len(distances)
-    away = f"{nearest} to {farthest} bits away" if nearest < farthest else f"{'all ' * (n > 1)}{nearest} bits away"
-    right = None if relevant is None else int(np.sum(relevant))
-    judged = "" if right is None else f"; {right} of them {'is' if right == 1 else 'are'} right"
-    who = f"{n} pictures nearest to “{text}” are" if n > 1 else f"picture nearest to “{text}” is"
-    return f"The {who} {away}{judged}."
+def describe_found(text: str, distances: ArrayLike, relevant: ArrayLike | None = None) -> str:
+    """State the number of pictures a typed text found, their distances, and the number of right ones."""
+    distances = np.asarray(distances)
+    n = len(distances)
+    nearest, farthest = int(distances.min()), int(distances.max())
+    if nearest < farthest:
+        away = f"{nearest} to {farthest} bits away"
+    else:
+        away = f"all {nearest} bits away" if n > 1 else f"{nearest} bits away"
+    subject = f"{n} pictures nearest to “{text}” are" if n > 1 else f"picture nearest to “{text}” is"
+    if relevant is None:
+        return f"The {subject} {away}."
+    right = int(np.sum(relevant))
+    return f"The {subject} {away}; {right} of them {'is' if right == 1 else 'are'} right."
 
 
-def _judged(axes, right):
-    """Frame one result; words and colour of the verdict."""
+def _judged(axes: Axes, right):
+    """Frame one result; return verdict and colour."""
     if right is None:
         return "", INK
-    _frame(axes, right)
-    return ("✓ right, ", _RIGHT) if right else ("✗ wrong, ", _WRONG)
+    verdict, colour = ("✓ right", _RIGHT) if right else ("✗ wrong", _WRONG)
+    axes.spines[:].set(visible=True, color=colour, linewidth=2.2, linestyle="-" if right else (0, (3, 2)))
+    return verdict, colour
 
 
 def _draw_query(axes, data, row, direction, *, inches):
@@ -159,15 +196,12 @@ def _draw_picture(axes, item):
 def _draw_text(axes, text, inches):
     axes.set(xticks=[], yticks=[], box_aspect=1, facecolor="#f4f4f4")
     axes.spines[:].set_visible(False)
-    axes.text(0.5, 0.5, _wrapped(text, inches * 0.9, 8.5, 7), transform=axes.transAxes, ha="center", va="center", fontsize=8.5)
+    centred = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, _wrapped(text, inches * 0.9, 8.5, 7), fontsize=8.5, **centred)
 
 
-def _frame(axes, right):
-    axes.spines[:].set(visible=True, color=_RIGHT if right else _WRONG, linewidth=2.2, linestyle="-" if right else (0, (3, 2)))
-
-
-def open_picture(item) -> Image.Image:
-    """An RGB picture for drawing, at most 256 pixels wide and high, from pixels or a file's path."""
+def open_picture(item: np.ndarray | str | Path) -> Image.Image:
+    """Open an RGB picture for drawing, at most 256 pixels wide and high, from pixels or a file's path."""
     try:
         picture = Image.fromarray(item) if isinstance(item, np.ndarray) else Image.open(item)
         with picture:
@@ -187,7 +221,7 @@ def _labels_of(data, row) -> str:
 
 
 def _wrapped(text: str, inches: float, size: float, n_lines: int) -> str:
-    """Lines that fit a cell: 0.58 of the font size is a letter's usual width."""
+    """Break a text into lines that fit a cell; a letter's usual width is 0.58 of the font size."""
     n_letters = max(8, int(inches * 72 * 0.94 / (0.58 * size)))
     return "\n".join(textwrap.wrap(text, n_letters, max_lines=n_lines, placeholder=" …"))
 

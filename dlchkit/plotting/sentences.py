@@ -1,42 +1,50 @@
-"""What the figures of a stream say, in one sentence each: alt text and caption in one."""
+"""Sentences about the figures of a stream, used as alternative text and as caption."""
 
 import numpy as np
 
 from dlchkit.metrics import final_performance, forgetting_from_first, time_reduction
-from dlchkit.plotting.style import in_words
+from dlchkit.metrics.words import in_words, joined, number_in_words, seconds_in_words
 from dlchkit.records import DIRECTIONS, MethodRecord
 
 
 def describe_R(methods: dict[str, MethodRecord], direction: str) -> str:
-    """Say each method's last row of R, and whose first-stage queries fell furthest."""
+    """State the mean of each method's last row of R, and the largest fall of the first stage's queries."""
     final = {name: final_performance(method.R[direction]) for name, method in methods.items()}
     sentence = f"After the last stage the mean mAP for {in_words(direction)} is {_listed(final)}"
     fallen = {name: method.R[direction][0, 0] - method.R[direction][-1, 0] for name, method in methods.items()}
     fallen = {name: drop for name, drop in fallen.items() if drop > 0}
     if not fallen:
         return sentence + "."
-    worst = max(fallen, key=fallen.get)
+    worst = max(fallen, key=fallen.__getitem__)
     R = methods[worst].R[direction]
     return f"{sentence}; the first stage's queries fell furthest with {worst}, from {R[0, 0]:.2f} to {R[-1, 0]:.2f}."
 
 
 def describe_stages(methods: dict[str, MethodRecord]) -> str:
-    """Say where each method's mean mAP over all queries so far began and ended."""
+    """State each method's mean mAP over all queries so far, after the first and the last stage."""
     parts = []
     for direction in DIRECTIONS:
         means = {name: stage_means(method, direction) for name, method in methods.items()}
-        moves = [f"from {_number(m[0])} to {_number(m[-1])} ({name})" for name, m in means.items() if not np.isnan(m[0])]
+        moves = [
+            f"from {number_in_words(m[0])} to {number_in_words(m[-1])} ({name})"
+            for name, m in means.items()
+            if not np.isnan(m[0])
+        ]
         parts.append(f"for {in_words(direction)} {joined(moves)}")
     return f"Between the first and the last stage the mean mAP over all queries so far went {'; '.join(parts)}."
 
 
 def describe_forgetting(methods: dict[str, MethodRecord], *, joint: str = "joint") -> str:
-    """Say how much of the drop the growing database explains and how much each method forgot."""
+    """State the part of the drop that the growing database explains, and the part that each method forgot."""
     parts = []
     for direction in DIRECTIONS:
         split = {name: drop_split(methods, name, direction, joint=joint) for name in methods}
         verb = "forgot" if joint in methods else "dropped"
-        rest = [f"{name} {_lost(forgot, verb)}" for name, (_, forgot) in split.items() if name != joint and not np.isnan(forgot)]
+        rest = [
+            f"{name} {_lost(forgot, verb)}"
+            for name, (_, forgot) in split.items()
+            if name != joint and not np.isnan(forgot)
+        ]
         words = f"for {in_words(direction)} "
         if joint in methods:
             harder = split[joint][0]
@@ -48,55 +56,63 @@ def describe_forgetting(methods: dict[str, MethodRecord], *, joint: str = "joint
 
 
 def _lost(drop: float, verb: str) -> str:
-    return f"{'gained' if drop < 0 else verb} {_number(abs(drop), 3)}"
+    return f"{'gained' if drop < 0 else verb} {number_in_words(abs(drop), 3)}"
 
 
 def describe_seconds(methods: dict[str, MethodRecord]) -> str:
-    """Say what the stages after the first cost in training time, against joint retraining."""
-    stages = slice(1, None) if all(len(method.seconds) > 1 for method in methods.values()) else slice(None)
+    """State the training time of the stages after the first, against joint retraining."""
+    several = all(len(method.seconds) > 1 for method in methods.values())
     joint = methods.get("joint")
     parts = []
     for name, method in methods.items():
         if method.learned_at_once:
-            parts.append(f"{method.seconds[-1]:.1f} s ({name}, everything at once)")
+            parts.append(f"{seconds_in_words(method.seconds[-1])} ({name}, everything at once)")
             continue
-        words = f"{sum(method.seconds[stages]):.1f} s ({name}"
-        if joint is not None and name != "joint" and stages.start and len(method.seconds) == len(joint.seconds):
+        words = f"{seconds_in_words(sum(method.seconds[1:] if several else method.seconds))} ({name}"
+        if joint is not None and name != "joint" and several and len(method.seconds) == len(joint.seconds):
             words += f", {_less_or_more(time_reduction(method.seconds, joint.seconds))} than joint"
         parts.append(words + ")")
-    which = "stages after the first" if stages.start else "only stage"
+    which = "stages after the first" if several else "only stage"
     return f"Training on the {which} took {joined(parts)}."
 
 
 def describe_scores(scores: dict[str, dict[str, float]]) -> str:
-    """Say which name scores highest in each direction; ``scores`` as in `plot_scores`."""
+    """State the name with the highest score in each direction; ``scores`` as in `plot_scores`."""
     parts = []
     for direction in DIRECTIONS:
         defined = {name: row[direction] for name, row in scores.items() if not np.isnan(row.get(direction, np.nan))}
         if defined:
-            best = max(defined, key=defined.get)
+            best = max(defined, key=defined.__getitem__)
             parts.append(f"for {in_words(direction)} with {best} ({defined[best]:.3f})")
     return f"The mAP is highest {joined(parts)}." if parts else "No score is defined."
 
 
 def describe_verdict(methods: dict[str, MethodRecord], *, data: str) -> tuple[str, str] | None:
-    """Say whether lifelong hashing is good enough and what it saves, against joint retraining.
+    """State how good lifelong hashing is and how much time it saves, against joint retraining.
 
     Returns
     -------
-    headline, sentences; None without joint retraining or without a lifelong method
+    headline, sentences : str
+        None without joint retraining or without a lifelong method
     """
-    scores = {name: [final_performance(method.R[direction]) for direction in DIRECTIONS] for name, method in methods.items()}
+    scores = {
+        name: [final_performance(method.R[direction]) for direction in DIRECTIONS] for name, method in methods.items()
+    }
     rivals = [name for name in methods if name not in ("joint", "finetune")]
     if "joint" not in methods or not rivals:
         return None
     name = "dlch" if "dlch" in rivals else max(rivals, key=lambda rival: sum(scores[rival]))
     gap = float(np.mean(scores["joint"]) - np.mean(scores[name]))
-    saved = time_reduction(methods[name].seconds, methods["joint"].seconds) if len(methods[name].seconds) > 1 else float("nan")
+    several = len(methods[name].seconds) > 1
+    saved = time_reduction(methods[name].seconds, methods["joint"].seconds) if several else float("nan")
     standing = f"{abs(gap):.2f} mAP {'below' if gap > 0 else 'above'}" if abs(gap) >= 0.005 else "level with"
     cost = f", for {_less_or_more(saved)} training time" if np.isfinite(saved) else ""
-    finals = [f"{other} at {joined([_number(score, 3) for score in scores[other]])}" for other in (name, "finetune") if other in scores]
-    joint = joined([f"{_number(scores['joint'][i], 3)} for {in_words(d)}" for i, d in enumerate(DIRECTIONS)])
+    finals = [
+        f"{other} at {joined([number_in_words(score, 3) for score in scores[other]])}"
+        for other in (name, "finetune")
+        if other in scores
+    ]
+    joint = joined([f"{number_in_words(scores['joint'][i], 3)} for {in_words(d)}" for i, d in enumerate(DIRECTIONS)])
     sentences = f"On {data}, joint retraining ends at a mean mAP of {joint}; {joined(finals)}."
     return f"{name} ends {standing} full retraining{cost}", f"{sentences} {_worth(name, gap, saved)}"
 
@@ -106,9 +122,12 @@ def _worth(name: str, gap: float, saved: float) -> str:
         return "A score is not defined, so no judgement is possible."
     if saved <= 0:
         return f"{name} saves no training time here; all it spares is rewriting the old codes."
-    quality = "as good as retraining" if gap <= 0.01 else "close to retraining" if gap <= 0.05 else "clearly weaker than retraining"
-    depends = f"; whether it is good enough depends on what {gap:.2f} mAP is worth to you" if gap > 0.01 else ""
-    return f"Here {name} is {quality}{depends}. It is one run with one seed: differences of a few hundredths can be chance."
+    if gap <= 0.01:
+        quality = "as good as retraining"
+    else:
+        quality = "close to retraining" if gap <= 0.05 else "clearly weaker than retraining"
+        quality += f"; whether it is good enough depends on what {gap:.2f} mAP is worth to you"
+    return f"Here {name} is {quality}. It is one run with one seed: differences of a few hundredths can be chance."
 
 
 def _less_or_more(saved: float) -> str:
@@ -116,14 +135,16 @@ def _less_or_more(saved: float) -> str:
 
 
 def stage_means(method: MethodRecord, direction: str) -> list[float]:
-    """Mean of R[i, :i + 1] for each stage i: the queries of all stages seen so far."""
+    """Average R[i, :i + 1] for each stage i: the queries of all stages seen so far."""
     return [float(row[: i + 1].mean()) for i, row in enumerate(method.R[direction])]
 
 
-def drop_split(methods: dict[str, MethodRecord], name: str, direction: str, *, joint: str = "joint") -> tuple[float, float]:
-    """A method's mean drop from first to last score as (database grew harder, forgot).
+def drop_split(
+    methods: dict[str, MethodRecord], name: str, direction: str, *, joint: str = "joint"
+) -> tuple[float, float]:
+    """Split a method's mean drop from first to last score into (database grew harder, forgot).
 
-    The first part is joint retraining's own drop, NaN where there is none; the second is
+    The first part is joint retraining's own drop, NaN without joint retraining; the second is
     the rest. With one stage alone both are NaN.
     """
     if len(methods[name].R[direction]) < 2:
@@ -135,14 +156,5 @@ def drop_split(methods: dict[str, MethodRecord], name: str, direction: str, *, j
     return harder, drop - harder
 
 
-def joined(parts: list[str]) -> str:
-    """Parts as prose: "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), *parts[-1:]] if len(parts) > 1 else parts)
-
-
 def _listed(values: dict[str, float], digits: int = 2) -> str:
-    return joined([f"{_number(value, digits)} ({name})" for name, value in values.items()])
-
-
-def _number(value: float, digits: int = 2) -> str:
-    return "not defined" if np.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    return joined([f"{number_in_words(value, digits)} ({name})" for name, value in values.items()])

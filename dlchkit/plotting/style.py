@@ -1,21 +1,30 @@
-"""The look all figures share, and how a figure leaves the kit: shown or saved, as PNG."""
+"""Shared figure style; showing and saving figures as PNG."""
 
 import base64
 import io
+from collections.abc import Callable, Iterable
 from functools import wraps
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from dlchkit.metrics.words import in_words as in_words  # pages import it from here
 from dlchkit.storage import atomic_path
 
-WIDTH, DPI = 8.0, 100  # inches, pixels per inch
+WIDTH = 8.0  # inches
+DPI = 100
 INK, QUIET, PAPER = "#222222", "#767676", "#ffffff"
+BITS = ListedColormap(["#dfe8ef", "#17456b"])  # of -1 and +1
+Options = ParamSpec("Options")
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 10.5,
@@ -35,16 +44,30 @@ _RC = {
 
 
 class Look(NamedTuple):
-    """How one method is drawn everywhere; any one of the four tells it apart."""
+    """Colour, marker, line and hatch of one method in all figures; each of the four identifies it."""
 
     colour: str
     marker: str
-    line: str
+    line: str | tuple[int, tuple[float, ...]]
     hatch: str
+
+    @property
+    def of_line(self) -> dict[str, Any]:
+        """Options of `Axes.plot`."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.line}
+
+    @property
+    def of_bar(self) -> dict[str, Any]:
+        """Options of `Axes.bar`."""
+        return {"color": self.colour, "hatch": self.hatch, "edgecolor": PAPER}
 
 
 # Okabe and Ito's colours, told apart with any common colour blindness.
-_KNOWN = {"joint": Look("#0072B2", "o", "-", ""), "finetune": Look("#D55E00", "s", "--", "////"), "dlch": Look("#009E73", "^", "-.", "....")}
+_KNOWN = {
+    "joint": Look("#0072B2", "o", "-", ""),
+    "finetune": Look("#D55E00", "s", "--", "////"),
+    "dlch": Look("#009E73", "^", "-.", "...."),
+}
 _OTHERS = [
     Look("#CC79A7", "D", ":", "xxxx"),
     Look("#B07A00", "v", (0, (5, 1)), "\\\\\\\\"),
@@ -57,47 +80,64 @@ _OTHERS = [
 ]
 
 
-def looks(names) -> dict[str, Look]:
-    """A `Look` for each name: the kit's methods always the same, others from a cycle."""
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Give each name its `Look`: always the same for joint, finetune and dlch, from a cycle for others."""
     others = cycle(_OTHERS)
     return {name: _KNOWN[name] if name in _KNOWN else next(others) for name in names}
 
 
-def styled(draw):
-    """Let a drawing function work under the shared style and leave matplotlib's settings as they were."""
+def styled(draw: Callable[Options, Figure]) -> Callable[Options, Figure]:
+    """Run a drawing function in the shared style and leave matplotlib's settings unchanged."""
 
     @wraps(draw)
-    def with_style(*arguments, **options):
+    def with_style(*arguments: Options.args, **options: Options.kwargs) -> Figure:
         with matplotlib.rc_context(_RC):
             return draw(*arguments, **options)
 
     return with_style
 
 
-def new_figure(height: float, rows: int = 1, columns: int = 1, **options):
-    """A figure of the kit's width outside pyplot, and its (rows, columns) array of axes."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor=PAPER)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+def new_figure(
+    height: float, rows: int = 1, columns: int = 1, *, h_pad: float = 0.06, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """Make a figure of the kit's width outside pyplot, and its (rows, columns) array of axes.
+
+    Parameters
+    ----------
+    height, h_pad : float
+        of the figure and between its rows, in inches
+    **options
+        of `Figure.subplots`
+    """
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=h_pad)
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout=layout, facecolor=PAPER)
     all_axes = figure.subplots(rows, columns, squeeze=False, **options)
     for axes in all_axes.flat:
         axes.tick_params(length=0, labelsize=9.5, labelcolor=INK)
     return figure, all_axes
 
 
-def in_words(name: str) -> str:
-    """A measure's or direction's name as a reader would write it."""
-    return " ".join("mAP" if word == "map" else word for word in str(name).split("_"))
+def legend_of_first(figure: Figure, all_axes: np.ndarray, *, ncols: int = 3, below: bool = False) -> None:
+    """Add one legend, from the first axes, to a figure whose axes show the same things."""
+    loc = "outside lower center" if below else "outside upper left"
+    figure.legend(*all_axes[0, 0].get_legend_handles_labels(), loc=loc, ncols=ncols)
+
+
+def hide(all_axes: Iterable[Axes]) -> None:
+    """Hide the axes that a grid has left over."""
+    for axes in all_axes:
+        axes.set_visible(False)
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file's bytes, at its own resolution."""
+    """Encode the figure as PNG at its own resolution."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi)
     return buffer.getvalue()
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Display a figure in a notebook, once, with words for those who do not see it."""
+    """Display a figure in a notebook, once, with ``alt`` as its alternative text."""
     from IPython.display import display  # here, so that scripts do not need IPython
 
     content = {"image/png": base64.b64encode(png(figure)).decode("ascii"), "text/plain": alt}
@@ -105,7 +145,7 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as PNG, whole or not at all, and return its path."""
+    """Write a figure as PNG, completely or not at all, and return its path."""
     with atomic_path(Path(path)) as temporary:
         temporary.write_bytes(png(figure))
     return Path(path)

@@ -1,4 +1,4 @@
-"""What an operator decides by: code health, drift, cost, wrong labels, reasons for a result, and keep, recode or retrain."""
+"""Decisions of an operator: code health, drift, cost, wrong labels, reasons for a result; keep, recode or retrain."""
 
 from dlchkit.policy.bounds import Capacity, capacity
 from dlchkit.policy.cost import CostOfWay, YearlyCost, fit_seconds, yearly_cost

@@ -1,4 +1,4 @@
-"""How many classes fit into K bits at a wanted distance: what is certain, what is impossible, what lies between."""
+"""Bounds on the number of classes that fit into K bits at a wanted distance."""
 
 from dataclasses import dataclass
 from math import comb
@@ -14,10 +14,14 @@ class Capacity:
 
     Attributes
     ----------
-    at_least, at_most : so many certainly exist; more are impossible
-    fits : whether ``n_classes`` do: "yes", "no", or "open" between the two bounds
-    certain_distance : the largest distance at which ``n_classes`` codes certainly exist; 0 for none
-    possible_distance : the largest distance that no bound forbids them
+    at_least, at_most : int
+        lower and upper bound on the number of codes
+    fits : str
+        whether ``n_classes`` codes exist: "yes", "no", or "open" between the two bounds
+    certain_distance : int
+        the largest distance at which ``n_classes`` codes certainly exist; 0 for none
+    possible_distance : int
+        the largest distance at which no bound excludes ``n_classes`` codes
     """
 
     n_bits: int
@@ -31,26 +35,27 @@ class Capacity:
 
 
 def capacity(n_bits: int, n_classes: int, wanted_distance: int) -> Capacity:
-    """Say whether ``n_classes`` class codes of ``n_bits`` bits fit at a minimum Hamming distance.
+    """Decide whether ``n_classes`` class codes of ``n_bits`` bits fit at a minimum Hamming distance.
 
     With A(K, d) the largest number of codes, V(K, r) the number of words within distance r:
 
-    .. math:: 2^K / V(K, d-1) \\le A(K, d) \\quad \\text{(Gilbert)}, \\qquad 2K \\le A(K, K/2) \\quad \\text{(rows of} \\pm H_K)
+    .. math:: 2^K / V(K, d-1) \\le A(K, d) \\quad \\text{(Gilbert)}, \\qquad
+              2K \\le A(K, K/2) \\quad \\text{(rows of} \\pm H_K)
 
-    .. math:: A(K, d) \\le 2 \\lfloor d / (2d - K) \\rfloor, \\; d \\text{ even}, \\, 2d > K; \\quad A(2d, d) \\le 4d \\quad \\text{(Plotkin)}
+    .. math:: A(K, d) \\le 2 \\lfloor d / (2d - K) \\rfloor, \\; d \\text{ even}, \\, 2d > K; \\quad
+              A(2d, d) \\le 4d \\quad \\text{(Plotkin)}
 
     .. math:: A(K, d) \\le 2 A(K-1, d), \\quad A(K, d) = A(K+1, d+1), \\, d \\text{ odd}, \\quad
               A(K, d) \\le 2^K / V(K, \\lfloor (d-1)/2 \\rfloor) \\quad \\text{(Hamming)}
 
     Parameters
     ----------
-    n_bits : K >= 1
-    n_classes : >= 2
-    wanted_distance : 1 to K; a code word survives floor((d - 1) / 2) wrong bits
-
-    Returns
-    -------
-    `Capacity`
+    n_bits : int
+        K >= 1
+    n_classes : int
+        at least 2
+    wanted_distance : int
+        1 to K; a code word survives floor((d - 1) / 2) wrong bits
 
     References
     ----------
@@ -59,7 +64,7 @@ def capacity(n_bits: int, n_classes: int, wanted_distance: int) -> Capacity:
 
     Examples
     --------
-    64 bits hold 128 classes at distance 32, the rows of a Hadamard matrix and their opposites, and not one more.
+    64 bits hold at most 128 classes at distance 32: the rows of a Hadamard matrix and their opposites.
 
     >>> found = capacity(64, 26, 32)
     >>> found.at_least, found.at_most, found.fits, found.certain_distance, found.possible_distance
@@ -70,7 +75,12 @@ def capacity(n_bits: int, n_classes: int, wanted_distance: int) -> Capacity:
             f"n_bits {n_bits}, n_classes {n_classes} and wanted_distance {wanted_distance} do not fit; "
             "two classes or more need a distance between 1 and the number of bits"
         )
-    at_least, at_most = _at_least(n_bits, wanted_distance), _at_most(n_bits, wanted_distance)
+    at_least = _at_least(n_bits, wanted_distance)
+    at_most = _at_most(n_bits, wanted_distance)
+    if at_least < n_classes <= at_most:
+        fits = "open"
+    else:
+        fits = "yes" if n_classes <= at_least else "no"
     certain = [d for d in range(1, n_bits + 1) if _at_least(n_bits, d) >= n_classes]
     possible = [d for d in range(1, n_bits + 1) if _at_most(n_bits, d) >= n_classes]
     return Capacity(
@@ -79,7 +89,7 @@ def capacity(n_bits: int, n_classes: int, wanted_distance: int) -> Capacity:
         wanted_distance=wanted_distance,
         at_least=at_least,
         at_most=at_most,
-        fits="yes" if n_classes <= at_least else "no" if n_classes > at_most else "open",
+        fits=fits,
         certain_distance=max(certain, default=0),
         possible_distance=max(possible, default=0),
     )
@@ -97,7 +107,8 @@ def _at_least(n, d):
 
 def _at_most(n, d):
     if d % 2:  # a parity bit makes an odd distance even
-        n, d = n + 1, d + 1
+        n += 1
+        d += 1
     shortened = [2**s * _plotkin(n - s, d) for s in range(max(0, n - 2 * d), n - d + 1)]
     return min(*shortened, 2 ** (n - 1) // _ball(n - 1, (d - 2) // 2))
 

@@ -1,53 +1,67 @@
-"""What a year of increments costs: seconds, bytes, memory and money, learning what is new against retraining on everything."""
+"""Cost of a year of increments, in seconds, bytes, memory and money: incremental learning against full retraining."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 
 from dlchkit.errors import DataError
 
-_MONTHS, _GIB = 12, 2**30
+_MONTHS = 12
+_GIB = 2**30
 
 
 @dataclass(frozen=True)
 class CostOfWay:
-    """One way's costs, one value per increment of the year.
+    """Costs of one way of learning, one value for each increment of the year.
 
     Attributes
     ----------
-    seconds : of training
-    bytes_kept : on disk after the increment
-    memory_bytes : data and state that training holds at once; the program and its
-        intermediate results come on top
-    money : training, and keeping the bytes until the next increment
+    seconds : tuple of float
+        of training
+    bytes_kept : tuple of int
+        on disk after the increment
+    memory_bytes : tuple of int
+        data and state that training holds at once, without the program and its intermediate results
+    money : tuple of float
+        for training, and for storage until the next increment
     """
 
-    seconds: tuple
-    bytes_kept: tuple
-    memory_bytes: tuple
-    money: tuple
+    seconds: tuple[float, ...]
+    bytes_kept: tuple[int, ...]
+    memory_bytes: tuple[int, ...]
+    money: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class YearlyCost:
-    """Both ways side by side, and what the numbers rest on.
+    """Both ways of learning side by side, and the basis of the numbers.
 
     Attributes
     ----------
-    incremental, retraining : `CostOfWay`
-    items : in the bank after each increment
-    items_per_increment : new each time
-    price_per_hour, storage_price, currency : what money rests on
-    incremental_seconds_per_item : measured mean of the stages after the first
-    retraining_seconds_fixed, retraining_seconds_per_item : the line fitted to the measured stages
-    worst_fit : largest deviation of a measured stage from that line, as a share of what was measured
-    extrapolation : the year's last retraining holds so many times the items of the largest measured
+    incremental, retraining : CostOfWay
+        costs of each way
+    items : tuple of int
+        in the bank after each increment
+    items_per_increment : int
+        new items of each increment
+    price_per_hour, storage_price, currency
+        the prices used
+    incremental_seconds_per_item : float
+        measured mean of the stages after the first
+    retraining_seconds_fixed, retraining_seconds_per_item : float
+        the line fitted to the measured stages
+    worst_fit : float
+        largest deviation of a measured stage from that line, relative to the measured seconds
+    extrapolation : float
+        items of the year's last retraining / items of the largest measured retraining
     """
 
     incremental: CostOfWay
     retraining: CostOfWay
-    items: tuple
+    items: tuple[int, ...]
     items_per_increment: int
     price_per_hour: float
     storage_price: float
@@ -59,16 +73,17 @@ class YearlyCost:
     extrapolation: float
 
 
-def fit_seconds(items, seconds) -> tuple[float, float]:
-    """Least squares line seconds = a + b * items with a, b >= 0, so that no extrapolation is negative.
+def fit_seconds(items: ArrayLike, seconds: ArrayLike) -> tuple[float, float]:
+    """Fit the least squares line seconds = a + b * items with a, b >= 0, so that no extrapolation is negative.
 
     Parameters
     ----------
-    items, seconds : two stages or more, of at least two sizes
+    items, seconds : array_like
+        (n_stages,), of at least two different numbers of items
 
     Returns
     -------
-    a, b
+    a, b : float
 
     Examples
     --------
@@ -76,18 +91,23 @@ def fit_seconds(items, seconds) -> tuple[float, float]:
     >>> round(a, 6), round(b, 6)
     (1.0, 0.02)
     """
-    items, seconds = np.asarray(items, dtype=float), np.asarray(seconds, dtype=float)
-    if items.shape != seconds.shape or len(np.unique(items)) < 2 or not (np.isfinite(seconds).all() and (seconds >= 0).all()):
-        raise DataError(f"seconds {seconds.tolist()} for {items.tolist()} items give no line; it needs finite seconds of stages of two sizes or more")
+    items = np.asarray(items, dtype=float)
+    seconds = np.asarray(seconds, dtype=float)
+    measured = np.isfinite(seconds).all() and (seconds >= 0).all()
+    if items.shape != seconds.shape or len(np.unique(items)) < 2 or not measured:
+        raise DataError(
+            f"seconds {seconds.tolist()} for {items.tolist()} items give no line; "
+            "it needs finite seconds of stages of two sizes or more"
+        )
     scale = items.max()
     (a, b), _ = nnls(np.column_stack([np.ones_like(items), items / scale]), seconds)
     return float(a), float(b / scale)
 
 
 def yearly_cost(
-    stage_items: list[int],
-    incremental_seconds: list[float],
-    retraining_seconds: list[float],
+    stage_items: Sequence[int],
+    incremental_seconds: Sequence[float],
+    retraining_seconds: Sequence[float],
     *,
     items_per_increment: int,
     increments: int = 12,
@@ -99,55 +119,79 @@ def yearly_cost(
     storage_price: float = 0.0,
     currency: str = "EUR",
 ) -> YearlyCost:
-    """Carry measured seconds over a year of equal increments, learned one by one or by retraining on everything.
+    """Extrapolate measured seconds to a year of equal increments, for incremental learning and for full retraining.
 
-    Retraining at an increment trains on all items so far, so its seconds are the line
-    `fit_seconds` through the measured stages, each with all its and earlier items, read
-    off at the items then held: an extrapolation, and ``extrapolation`` says how far. An
-    increment's seconds are proportional to its own items, at the measured mean of the
-    stages after the first; what a method needs per old item (rehearsal) is in that mean
-    only as far as it was measured.
+    Retraining at an increment trains on all items so far, so its seconds follow the line
+    `fit_seconds` through the measured stages, at the number of items then held: an
+    extrapolation, whose extent is ``extrapolation``. An increment's seconds are proportional
+    to its own items, at the measured mean of the stages after the first; the time a method
+    needs for each old item (rehearsal) is in that mean only as far as it was measured.
 
     Parameters
     ----------
-    stage_items : new items of each measured stage; the year begins with all of them stored
-    incremental_seconds, retraining_seconds : `MethodRecord.seconds` of both on that stream
-    items_per_increment, increments : what arrives, how often a year
-    price_per_hour : of the machine
-    bytes_per_code : of one stored item, with its label and id; both ways keep these
-    bytes_per_raw_item : what training needs of one item: pictures and texts, or features.
-        Retraining keeps it of every item, the incremental way of ``rehearsed_items``
-    state_bytes : what the incremental learner keeps besides: weights, sums, memory
-    storage_price : per GiB and month
+    stage_items : sequence of int
+        new items of each measured stage; the year begins with all of them stored
+    incremental_seconds, retraining_seconds : sequence of float
+        `MethodRecord.seconds` of both on that stream
+    items_per_increment, increments : int
+        new items of each increment, and increments in a year
+    price_per_hour : float
+        of the machine
+    bytes_per_code : int
+        of one stored item, with its label and id; both ways keep these
+    bytes_per_raw_item : int
+        of one item's training data: pictures and texts, or features. Retraining keeps it for
+        every item, the incremental way for ``rehearsed_items``
+    state_bytes : int
+        of the incremental learner's other state: weights, sums, memory
+    rehearsed_items : int
+        old items whose training data the incremental way keeps
+    storage_price : float
+        per GiB and month
+    currency : str
+        of both prices
 
     Returns
     -------
-    `YearlyCost`; its `CostOfWay.money` is in ``currency`` per increment
+    YearlyCost
+        `CostOfWay.money` is in ``currency`` for each increment
 
     Examples
     --------
-    >>> bytes_ = {"bytes_per_code": 10, "bytes_per_raw_item": 1000, "state_bytes": 5000}
-    >>> year = yearly_cost([100, 100], [1., .5], [1., 2.], items_per_increment=100, increments=3, price_per_hour=3600., **bytes_)
-    >>> year.incremental.seconds, [round(s, 6) for s in year.retraining.seconds], [round(m, 6) for m in year.retraining.money]
-    ((0.5, 0.5, 0.5), [3.0, 4.0, 5.0], [3.0, 4.0, 5.0])
+    >>> sizes = {"bytes_per_code": 10, "bytes_per_raw_item": 1000, "state_bytes": 5000}
+    >>> future = {"items_per_increment": 100, "increments": 3, "price_per_hour": 3600.0}
+    >>> year = yearly_cost([100, 100], [1.0, 0.5], [1.0, 2.0], **future, **sizes)
+    >>> year.incremental.seconds, [round(seconds, 6) for seconds in year.retraining.seconds]
+    ((0.5, 0.5, 0.5), [3.0, 4.0, 5.0])
+    >>> [round(money, 6) for money in year.retraining.money]
+    [3.0, 4.0, 5.0]
     """
     _check(stage_items, incremental_seconds, retraining_seconds, items_per_increment, increments)
     measured = np.cumsum(stage_items)
     fixed, per_item = fit_seconds(measured, retraining_seconds)
     pace = float(np.sum(incremental_seconds[1:]) / np.sum(stage_items[1:]))
     items = measured[-1] + items_per_increment * np.arange(1, increments + 1)
-    bank, batch = items * bytes_per_code, items_per_increment * bytes_per_raw_item
-    kept = state_bytes + rehearsed_items * bytes_per_raw_item
-    seconds = {"incremental": np.full(increments, pace * items_per_increment), "retraining": fixed + per_item * items}
-    bytes_kept = {"incremental": bank + kept, "retraining": bank + items * bytes_per_raw_item}
-    memory = {"incremental": bank + kept + batch, "retraining": bank + items * bytes_per_raw_item}
-    ways = {}
-    for way, trained in seconds.items():
-        money = trained / 3600 * price_per_hour + bytes_kept[way] / _GIB * storage_price * _MONTHS / increments
-        ways[way] = CostOfWay(*(tuple(values.tolist()) for values in (trained, bytes_kept[way], memory[way], money)))
-    line, observed = fixed + per_item * measured, np.asarray(retraining_seconds, dtype=float)
+    bank = items * bytes_per_code
+    raw = items * bytes_per_raw_item
+    kept = bank + state_bytes + rehearsed_items * bytes_per_raw_item
+
+    def cost_of(seconds, bytes_kept, memory_bytes):
+        storage = bytes_kept / _GIB * storage_price * _MONTHS / increments
+        money = seconds / 3600 * price_per_hour + storage
+        return CostOfWay(
+            seconds=tuple(seconds.tolist()),
+            bytes_kept=tuple(bytes_kept.tolist()),
+            memory_bytes=tuple(memory_bytes.tolist()),
+            money=tuple(money.tolist()),
+        )
+
+    line = fixed + per_item * measured
+    observed = np.asarray(retraining_seconds, dtype=float)
     return YearlyCost(
-        **ways,
+        incremental=cost_of(
+            np.full(increments, pace * items_per_increment), kept, kept + items_per_increment * bytes_per_raw_item
+        ),
+        retraining=cost_of(fixed + per_item * items, bank + raw, bank + raw),
         items=tuple(items.tolist()),
         items_per_increment=items_per_increment,
         price_per_hour=price_per_hour,
@@ -164,8 +208,14 @@ def yearly_cost(
 def _check(stage_items, incremental_seconds, retraining_seconds, items_per_increment, increments):
     lengths = [len(stage_items), len(incremental_seconds), len(retraining_seconds)]
     if len(set(lengths)) > 1 or lengths[0] < 2:
-        raise DataError(f"items, incremental and retraining seconds of {lengths} stages; give those of one stream with two stages or more")
+        raise DataError(
+            f"items, incremental and retraining seconds of {lengths} stages; "
+            "give those of one stream of two stages or more"
+        )
     if min(stage_items) < 1 or not np.isfinite(incremental_seconds).all() or min(incremental_seconds) < 0:
-        raise DataError("a measured stage has no item, or its seconds are negative or not finite; a method that learns all at once has no increments")
+        raise DataError(
+            "a measured stage has no item, or its seconds are negative or not finite; "
+            "a method that learns all at once has no increments"
+        )
     if items_per_increment < 1 or increments < 1:
         raise DataError(f"items_per_increment {items_per_increment} and increments {increments} must be 1 or more")

@@ -1,4 +1,4 @@
-"""Have the features shifted? Each increment is tested against a memory of constant size."""
+"""Test each increment for a shift of its features, against a memory of constant size."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,20 +14,29 @@ MODALITIES = ("image", "text")
 
 @dataclass(frozen=True)
 class DriftRecord:
-    """One modality's answer; `drifted` where p_value <= threshold.
+    """Result of one test of one modality; `drifted` where p_value <= threshold.
 
     Attributes
     ----------
-    modality : "image" or "text"
-    squared_mmd : unbiased estimate, see `drift_test`; slightly below 0 is possible
-    p_value : in (0, 1]; NaN where nothing could be compared
-    threshold : the p-value at or below which drift is reported
-    shift : how far the mean within a class has moved, in class radii (root mean squared
-        distance of a remembered item from its class's mean); 0 where noise explains it
-    n_memory, n_new : items compared
-    n_untested : of the new items drawn for the test, those whose class lacks a second item on either side
-    n_strata : classes (distinct label vectors) compared; 1 for the marginal test
-    bandwidth : the kernel's sigma
+    modality : str
+        "image" or "text"
+    squared_mmd : float
+        unbiased estimate, see `drift_test`; can be slightly below 0
+    p_value : float
+        in (0, 1]; NaN where no class could be compared
+    threshold : float
+        the p-value at or below which drift is reported
+    shift : float
+        shift of the mean within a class, in class radii (root mean squared distance of a
+        remembered item from the mean of its class); 0 where noise explains it
+    n_memory, n_new : int
+        items compared
+    n_untested : int
+        of the new items drawn for the test, those whose class lacks a second item on either side
+    n_strata : int
+        classes (distinct label vectors) compared; 1 for the marginal test
+    bandwidth : float
+        the kernel's sigma
     """
 
     modality: str
@@ -43,15 +52,15 @@ class DriftRecord:
 
     @property
     def drifted(self) -> bool:
-        """Whether drift is reported; never where the p-value is NaN."""
+        """Whether drift is reported; False where the p-value is NaN."""
         return bool(self.p_value <= self.threshold)
 
 
 class DriftMonitor:
-    """Remembers a uniform sample of constant size of all pairs seen, and tests what arrives against it.
+    """Keep a uniform sample of constant size of all pairs seen, and test new pairs against it.
 
-    Ask `test` before `remember`. By default new items are compared with remembered ones of
-    the same classes, so that a class seen for the first time is not taken for drift: its
+    Call `test` before `remember`. By default new items are compared with remembered ones of
+    the same classes, so that a class seen for the first time is not reported as drift: its
     items are counted as untested. An item with several labels is compared with items of
     the same label vector. Items of one group (near-duplicates) are no independent
     evidence, and permuting them one by one would find drift where there is none: each
@@ -59,35 +68,54 @@ class DriftMonitor:
 
     Parameters
     ----------
-    memory : pairs kept at most; of an increment as many are drawn for the test
-    level : chance of any false alarm in ``looks`` tests, both modalities together
-    looks : how many tests share that chance, e.g. the increments of a year. Each modality
-        of each test then reports drift at p <= level / (2 looks): Bonferroni, which holds
-        whatever the tests have in common, such as their memory
-    n_permutations : must let p reach that threshold
-    within_classes : False tests the marginal instead, to which a new class is a shift
-    seed : fixes the sample and the permutations
+    memory : int
+        largest number of pairs kept, and of pairs of an increment drawn for the test
+    level : float
+        probability of any false alarm in ``looks`` tests, both modalities together
+    looks : int
+        number of tests that share that probability, e.g. the increments of a year. Each
+        modality of each test then reports drift at p <= level / (2 looks): Bonferroni, which
+        holds for tests that depend on each other, as these do through their memory
+    n_permutations : int
+        enough that p can reach that threshold
+    within_classes : bool
+        False tests the marginal instead, for which a new class is a shift
+    seed : int
+        fixes the sample and the permutations
 
     Notes
     -----
-    The kernel's width is `median_bandwidth` of what is remembered first, and stays, so that
-    squared MMDs of different stages can be compared.
+    The kernel's width is `median_bandwidth` of the first remembered pairs and stays fixed, so
+    that squared MMDs of different stages can be compared.
 
     References
     ----------
     The sample is Vitter's reservoir, algorithm R (ACM Trans. Math. Softw. 11, 1985).
     """
 
-    def __init__(self, *, memory=500, level=0.05, looks=1, n_permutations=999, within_classes=True, seed=0):
+    def __init__(
+        self,
+        *,
+        memory: int = 500,
+        level: float = 0.05,
+        looks: int = 1,
+        n_permutations: int = 999,
+        within_classes: bool = True,
+        seed: int = 0,
+    ) -> None:
         if memory < 4 or looks < 1 or not 0 < level < 1:
-            raise DataError(f"memory {memory}, looks {looks} and level {level} do not fit; e.g. memory 500, looks 12, level 0.05")
+            raise DataError(
+                f"memory {memory}, looks {looks} and level {level} do not fit; e.g. memory 500, looks 12, level 0.05"
+            )
         self.threshold = level / (len(MODALITIES) * looks)
         if 1 / (1 + n_permutations) > self.threshold:
             raise DataError(
-                f"{n_permutations} permutations give no p-value below {1 / (1 + n_permutations):.2g}, the threshold is {self.threshold:.2g}; "
-                f"use {int(np.ceil(1 / self.threshold)) - 1} or more"
+                f"{n_permutations} permutations give no p-value below {1 / (1 + n_permutations):.2g}, "
+                f"the threshold is {self.threshold:.2g}; use {int(np.ceil(1 / self.threshold)) - 1} or more"
             )
-        self.memory, self.n_permutations, self.within_classes = memory, n_permutations, within_classes
+        self.memory = memory
+        self.n_permutations = n_permutations
+        self.within_classes = within_classes
         self.bandwidth: dict[str, float] = {}
         self.n_seen = 0
         self._kept: dict[str, np.ndarray] = {}
@@ -98,14 +126,15 @@ class DriftMonitor:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of the memory: the same however many items have been seen, once it is full."""
+        """Bytes of the memory: constant once it is full."""
         return sum(rows.nbytes for rows in self._kept.values())
 
     def remember(self, data: PairedFeatures) -> None:
-        """Let every pair seen so far, these included, be in memory with the same probability."""
-        rows = {**{name: np.asarray(getattr(data, name)) for name in (*MODALITIES, "labels")}, "groups": _short(data.groups)}
+        """Update the sample: every pair seen so far, these included, is in it with the same probability."""
+        rows = {name: np.asarray(getattr(data, name)) for name in (*MODALITIES, "labels")}
+        rows["groups"] = _short(data.groups)
         room = min(self.memory - len(self), len(data))
-        kept = {name: np.concatenate([self._kept[name], new[:room]]) if self._kept else new[:room].copy() for name, new in rows.items()}
+        kept = {name: np.concatenate([self._kept.get(name, new[:0]), new[:room]]) for name, new in rows.items()}
         if not self.bandwidth:
             strata = self._strata(kept["labels"])
             self.bandwidth = {side: median_bandwidth(kept[side], strata) for side in MODALITIES}
@@ -115,26 +144,35 @@ class DriftMonitor:
             if place < self.memory:
                 for name, old in kept.items():
                     old[place] = rows[name][row]
-        self._kept, self.n_seen = kept, self.n_seen + len(data)
+        self._kept = kept
+        self.n_seen += len(data)
 
     def test(self, data: PairedFeatures) -> dict[str, DriftRecord]:
-        """Compare new pairs with those remembered; nothing is remembered.
+        """Compare new pairs with remembered ones; the memory stays unchanged.
 
         Returns
         -------
-        modality -> `DriftRecord`; NaN, with a warning, where no class can be compared
+        dict
+            modality -> `DriftRecord`; NaN, with a warning, where no class can be compared
         """
         if not self._kept:
             raise DataError("nothing is remembered yet; call remember(features) with the first stage before test")
-        then, now = self._one_of_each_group(self._kept["groups"]), self._one_of_each_group(data.groups)[: self.memory]
-        memory, new = {name: rows[then] for name, rows in self._kept.items()}, data[now]
+        rows = self._one_of_each_group(self._kept["groups"])
+        memory = {name: values[rows] for name, values in self._kept.items()}
+        new = data[self._one_of_each_group(data.groups)[: self.memory]]
         strata = self._strata(np.concatenate([memory["labels"], new.labels]))
-        split = {"memory_strata": strata[: len(then)], "new_strata": strata[len(then) :]}
+        split = {"memory_strata": strata[: len(rows)], "new_strata": strata[len(rows) :]}
         _, compared, is_new = comparable_rows(**split)
         records = {}
         for side in MODALITIES:
-            drawing = {"bandwidth": self.bandwidth[side], "n_permutations": self.n_permutations, "generator": self._generator}
-            value, p = drift_test(memory[side], getattr(new, side), **split, **drawing)
+            value, p = drift_test(
+                memory[side],
+                getattr(new, side),
+                **split,
+                bandwidth=self.bandwidth[side],
+                n_permutations=self.n_permutations,
+                generator=self._generator,
+            )
             records[side] = DriftRecord(
                 modality=side,
                 squared_mmd=value,
@@ -150,7 +188,7 @@ class DriftMonitor:
         return records
 
     def _one_of_each_group(self, groups):
-        """Row positions in random order, one of each group."""
+        """Draw row positions in random order, one of each group."""
         order = self._generator.permutation(len(groups))
         return order[np.sort(np.unique(groups[order], return_index=True)[1])]
 
@@ -161,5 +199,6 @@ class DriftMonitor:
 
 
 def _short(groups):
-    """Eight bytes for each group's name: names of later stages may be longer than the memory has room for."""
-    return np.array([int.from_bytes(hashlib.blake2b(str(name).encode(), digest_size=8).digest(), "big") for name in groups], dtype=np.uint64)
+    """Hash each group's name to eight bytes, since names of later stages may be longer than the first ones."""
+    digests = [hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in groups]
+    return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=np.uint64)

@@ -1,7 +1,7 @@
-"""Why this result? The bits on which query and item agree, the classes that own them, the words that move them."""
+"""Explain a result: the bits on which query and item agree, the classes that share them, the words that flip them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,48 +16,58 @@ class Bit:
 
     Attributes
     ----------
-    position : from 0
-    query, item : -1 or +1
-    plus : classes whose code has +1 here
-    owners : classes whose code has the value both share; none where they differ
+    position : int
+        from 0
+    query, item : int
+        -1 or +1
+    plus : tuple of str
+        classes with +1 at this bit of their code
+    owners : tuple of str
+        classes whose code has the common value of query and item; empty where these differ
     """
 
     position: int
     query: int
     item: int
-    plus: tuple
-    owners: tuple
+    plus: tuple[str, ...]
+    owners: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Why:
-    """What `why` found.
+    """Result of `why`.
 
     Attributes
     ----------
-    n_bits, distance : code length, bits that differ
-    bits : a `Bit` for each
-    query_classes, item_classes : (class, distance) from the nearest on
-    ownership : (class, agreeing bits it owns) from the most on
-    separating_bits : bits that tell the class nearest to the query from the runner-up
-    separating_agree : how many of these query and item agree on
+    n_bits, distance : int
+        code length, number of differing bits
+    bits : tuple of Bit
+        all bits in order
+    query_classes, item_classes : tuple
+        (class, distance), the nearest first
+    ownership : tuple
+        (class, number of agreeing bits that its code shares), the most first
+    separating_bits : tuple of int
+        bits that separate the class nearest to the query from the second nearest
+    separating_agree : int
+        number of these on which query and item agree
     """
 
     n_bits: int
     distance: int
-    bits: tuple
-    query_classes: tuple
-    item_classes: tuple
-    ownership: tuple
-    separating_bits: tuple
+    bits: tuple[Bit, ...]
+    query_classes: tuple[tuple[str, int], ...]
+    item_classes: tuple[tuple[str, int], ...]
+    ownership: tuple[tuple[str, int], ...]
+    separating_bits: tuple[int, ...]
     separating_agree: int
 
 
 @dataclass(frozen=True)
 class WordMove:
-    """What leaving a word out does: bits of the query's code that flip, and the change of distance to the result.
+    """Effect of leaving a word out: bits of the query's code that flip, and the change of distance to the result.
 
-    A positive ``distance_change`` means that the word brings the result nearer; NaN where no result was given.
+    A positive ``distance_change`` means that the word brings the result nearer; NaN without a result.
     """
 
     word: str
@@ -65,18 +75,22 @@ class WordMove:
     distance_change: float
 
 
-def why(query_code: np.ndarray, item_code: np.ndarray, *, class_codes: np.ndarray, class_names) -> Why:
-    """Take a result's distance apart, bit by bit, in terms of class codes.
+def why(query_code: np.ndarray, item_code: np.ndarray, *, class_codes: np.ndarray, class_names: Sequence[str]) -> Why:
+    """Explain a result's distance, bit by bit, in terms of class codes.
 
     Parameters
     ----------
-    query_code, item_code : int8 (n_bits,) in {-1, +1}
-    class_codes : int8 (n_classes, n_bits), two classes or more; see `majority_codes`
-    class_names : a name per class
+    query_code, item_code : np.ndarray
+        int8 (n_bits,), values in {-1, +1}
+    class_codes : np.ndarray
+        int8 (n_classes, n_bits), two classes or more; see `majority_codes`
+    class_names : sequence of str
+        one for each class
 
     Returns
     -------
-    `Why`; equal distances and counts keep the order of the classes
+    Why
+        equal distances and counts keep the order of the classes
 
     Examples
     --------
@@ -97,7 +111,10 @@ def why(query_code: np.ndarray, item_code: np.ndarray, *, class_codes: np.ndarra
     to_query, to_item = hamming_distance(np.stack([query, item]), classes)
     first, second = np.argsort(to_query, kind="stable")[:2]
     separating = np.flatnonzero(classes[first] != classes[second])
-    bits = tuple(Bit(k, int(query[k]), int(item[k]), _named(names, classes[:, k] > 0), _named(names, owned[:, k])) for k in range(len(query)))
+    bits = tuple(
+        Bit(k, int(query[k]), int(item[k]), plus=_named(names, classes[:, k] > 0), owners=_named(names, owned[:, k]))
+        for k in range(len(query))
+    )
     return Why(
         n_bits=len(query),
         distance=int((~agree).sum()),
@@ -111,7 +128,7 @@ def why(query_code: np.ndarray, item_code: np.ndarray, *, class_codes: np.ndarra
 
 
 def _named(names, chosen):
-    return tuple(name for name, is_chosen in zip(names, chosen) if is_chosen)
+    return tuple(name for name, is_chosen in zip(names, chosen, strict=True) if is_chosen)
 
 
 def _ordered(names, values, *, largest_first=False):
@@ -119,19 +136,25 @@ def _ordered(names, values, *, largest_first=False):
     return tuple((names[c], int(values[c])) for c in order)
 
 
-def moving_words(text: str, encode: Callable[[np.ndarray], np.ndarray], *, item_code: np.ndarray | None = None) -> tuple[WordMove, ...]:
+def moving_words(
+    text: str, encode: Callable[[np.ndarray], np.ndarray], *, item_code: np.ndarray | None = None
+) -> tuple[WordMove, ...]:
     """Leave each word of a query out in turn, encode again, and count the bits that flip.
 
     Parameters
     ----------
-    text : one or more words; a word that occurs several times is left out everywhere
-    encode : texts, str array (n,), to hash codes int8 (n, n_bits); called once
-    item_code : int8 (n_bits,) of a result
+    text : str
+        one or more words; a repeated word is left out everywhere
+    encode : callable
+        texts, str array (n,), to hash codes int8 (n, n_bits); called once
+    item_code : np.ndarray or None
+        int8 (n_bits,) of a result
 
     Returns
     -------
-    a `WordMove` for each distinct word, most flipped bits first, then the larger change of
-    distance, then as in the text. Effects do not add up: a word can matter only beside another
+    tuple of WordMove
+        one for each distinct word, most flipped bits first, then the larger change of distance,
+        then as in the text. Effects do not add up: a word can matter only together with another
     """
     found = re.findall(r"\w+", text)
     words = list(dict.fromkeys(word.lower() for word in found))
@@ -139,6 +162,10 @@ def moving_words(text: str, encode: Callable[[np.ndarray], np.ndarray], *, item_
         raise DataError(f"the text {text!r} holds no word; give a query with one or more")
     without = [" ".join(word for word in found if word.lower() != left_out) for left_out in words]
     whole, *rest = np.asarray(encode(np.array([text, *without])))
-    changes = [float("nan") if item_code is None else float((code != item_code).sum() - (whole != item_code).sum()) for code in rest]
-    moves = [WordMove(word, int((code != whole).sum()), change) for word, code, change in zip(words, rest, changes)]
+    moves = []
+    for word, code in zip(words, rest, strict=True):
+        change = float("nan")
+        if item_code is not None:
+            change = float((code != item_code).sum() - (whole != item_code).sum())
+        moves.append(WordMove(word, int((code != whole).sum()), change))
     return tuple(sorted(moves, key=lambda move: (-move.flipped_bits, -abs(np.nan_to_num(move.distance_change)))))
