@@ -28,7 +28,7 @@ def holds_coco(place: Path) -> bool:
 def download_coco(folder: Path) -> None:
     """Fetch the 2017 annotations (253 MB, CC BY 4.0) into ``folder/annotations``; pictures are left to you.
 
-    What is there is not fetched again; an interrupted download goes on where it was.
+    Files that are there are not fetched again.
     """
     if all((folder / name).is_file() for name in ANNOTATIONS_MEMBERS):
         return
