@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.mat_files import find_key, read_matrix, read_strings
+from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.row_checks import (
     assemble,
     binary_labels,
@@ -50,9 +50,9 @@ def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str 
     That a picture exists is checked here; whether it can be read shows when it is encoded.
     """
     labels_path = folder / "label.mat"
-    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", find_key(folder / "index.mat", INDEX))]
+    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", INDEX)]
     captions = _captions(folder)
-    labels = read_matrix(labels_path, find_key(labels_path, LABEL))
+    labels = read_matrix(labels_path, LABEL)
     if not len(paths) == len(captions) == len(labels):
         said = f"index.mat names {len(paths)} pictures, there are {len(captions)} captions and label.mat has {len(labels)} rows"
         raise DataError(f"rows disagree in {folder}: {said}; row i must belong to row i")
@@ -79,7 +79,7 @@ def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str 
 
 def _captions(folder) -> list[list[str]]:
     if (folder / "caption.mat").is_file():
-        return read_strings(folder / "caption.mat", find_key(folder / "caption.mat", CAPTION))
+        return read_strings(folder / "caption.mat", CAPTION)
     if (folder / "caption.txt").is_file():
         return [[line] for line in read_lines(folder / "caption.txt")]
     raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
