@@ -40,6 +40,7 @@ _ROOMS = {
         "source_features",
         "typed_features",
     ],
+    "encoders.prepared_data": ["PreparedData", "open_data"],
     "errors": ["DataError"],
     "evaluation": ["compare", "evaluate", "evaluate_encoded", "find_examples", "run_once", "run_stream", "typed_example"],
     "index": ["CodeIndex", "FaissIndex", "MilvusIndex", "Neighbours", "load_index"],

@@ -44,17 +44,9 @@ def tour(options) -> int:
     """All notebooks in order, each reading the records of those before; ends with the report."""
     from dlchkit.runs.tour import plan_tour
 
-    plan = plan_tour(
-        options.data,
-        Path(options.out),
-        text=options.text,
-        labels=options.labels,
-        group=options.group,
-        min_class_size=options.min_class_size,
-        skip_bad_rows=options.skip_bad_rows,
-        source=options.source,
-        parameters=_pairs(options.parameter),
-    )
+    columns = ("text", "labels", "group", "min_class_size", "skip_bad_rows", "source")
+    settings = {name: value for name in columns if (value := getattr(options, name)) is not None}
+    plan = plan_tour(options.data, Path(options.out), settings=settings, parameters=_pairs(options.parameter))
     for line in plan.left_out:
         print(f"left out: {line}")
     started = time.monotonic()
@@ -116,7 +108,7 @@ def sweep(options) -> int:
         raise DataError("--backend dask and --scheduler ADDRESS belong together; without both the sweep runs on this machine")
     if options.scheduler:
         folder = folder.resolve()  # its workers stand in other folders
-    sweeps = plan_sweeps([Path(file) for file in options.sweep], folder)
+    sweeps = plan_sweeps([Path(file) for file in options.sweep], folder, any_code=options.keep)
     if options.scheduler:
         from dlchkit.runs.cluster import dask_backend
 
@@ -129,11 +121,21 @@ def sweep(options) -> int:
             check(wanted_by(sweeps, [planned for planned, state in states if state != "done"]))
         for planned, state in states:
             print(f"{planned.name}: {state}")
+        _say_changed_code([state for _, state in states])
         return 0
+    _say_changed_code([planned.state() for planned in in_order(sweeps)])
     failed = _run(sweeps, folder, backend, retry_failed=options.retry_failed)
     n_runs = len(in_order(sweeps))
     print(f"{n_runs - len(failed)} of {n_runs} run{'s' * (n_runs != 1)} complete; for the page: dlchkit report {shlex.quote(options.out)}")
     return 1 if failed else 0
+
+
+def _say_changed_code(states: list[str]) -> None:
+    from dlchkit.runs.plan import CODE_CHANGED
+
+    n = states.count(CODE_CHANGED)
+    if n:
+        print(f"code changed since: {n} finished run{'s' * (n != 1)} open again; --keep keeps them")
 
 
 def _here(workers: int):
@@ -211,8 +213,8 @@ def _pairs(parameters) -> dict[str, str]:
 def _from_yaml(path: str | None) -> dict:
     if path is None:
         return {}
+    from dlchkit.data.parameters import read_yaml
     from dlchkit.errors import DataError
-    from dlchkit.runs.notebook import read_yaml
 
     content = read_yaml(Path(path), "parameter file")
     if not isinstance(content, dict):
@@ -235,13 +237,21 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a notebook's parameter")
 
     one = command(tour, "Run all notebooks in order and write an HTML report.")
-    one.add_argument("--data", default="scenes", help="'scenes', or a folder with an items.csv (default: scenes)")
-    one.add_argument("--text", default="text", metavar="COL", help="column of texts")
-    one.add_argument("--labels", default="label", metavar="COL[,COL]", help="label column, or several")
-    one.add_argument("--group", default="", metavar="COL", help="column whose equal values stay on one side of the split")
-    one.add_argument("--min-class-size", type=int, default=0, metavar="N", help="leave out classes with fewer rows")
-    one.add_argument("--skip-bad-rows", action="store_true", help="leave unusable rows out and list them")
-    one.add_argument("--source", default=None, help="folder of the labelled source domain (default: scenes, or none for stored features)")
+    one.add_argument(
+        "--data",
+        default="scenes",
+        help="'scenes', a folder with an items.csv, or a data file (default: scenes); the options below win over it",
+    )
+    one.add_argument("--text", metavar="COL", help="column of texts")
+    one.add_argument("--labels", metavar="COL[,COL]", help="label column, or several")
+    one.add_argument("--group", metavar="COL", help="column whose equal values stay on one side of the split")
+    one.add_argument("--min-class-size", type=int, metavar="N", help="leave out classes with fewer rows")
+    one.add_argument("--skip-bad-rows", action="store_true", default=None, help="leave unusable rows out and list them")
+    one.add_argument(
+        "--source",
+        metavar="DIR",
+        help="labelled source domain, a folder (default: scenes, or none for data with its own features)",
+    )
     add_parameters(one)
     one.add_argument("-o", dest="out", default="dlchkit-tour", metavar="DIR", help="folder for results (default: dlchkit-tour)")
 
@@ -267,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, e.g. tcp://host:8786; all its workers must see DIR")
     one.add_argument("-j", dest="workers", type=int, metavar="N", help="runs at a time (default: 1; with dask, its workers' threads)")
     one.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
+    one.add_argument("--keep", action="store_true", help="keep finished runs although the package's code has changed since")
     one.add_argument("--dry-run", action="store_true", help="check everything and list the runs; start none")
 
     one = command(results, "Write tidy rows or the results page from the records of sweeps.")

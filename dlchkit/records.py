@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -15,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, data_home, is_plain_name, read_json
+from dlchkit.storage import atomic_path, data_home, digest, is_plain_name, read_json
 
 SCHEMA = 1
 FILE_NAME = "result.json"
 DIRECTIONS = ("image_to_text", "text_to_image")
+_NOT_REACHED = ("reports", "runs", "bench", "cli.py")  # no number of a run comes from here
 _VERSIONS_OF = ("dlchkit", "torch", "torchvision", "sentence-transformers", "scikit-learn", "numpy", "matplotlib", "papermill")
 
 
@@ -80,6 +82,7 @@ class RunRecord:
     notebook : name of the notebook without ending
     parameters : the effective parameters
     seed : the seed they contain
+    data : the settings of the data, defaults resolved; empty for a notebook that opens none
     methods : name -> `MethodRecord`
     metrics : name -> measure -> number
     findings : whatever else a notebook measured, JSON values only
@@ -92,6 +95,7 @@ class RunRecord:
     notebook: str
     parameters: dict
     seed: int = 0
+    data: dict = field(default_factory=dict)
     methods: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
     findings: dict = field(default_factory=dict)
@@ -159,7 +163,7 @@ class RunRecord:
 
 def _check_kinds(record):
     """TypeError where a field of a record that was read is of another kind than is written."""
-    for fields, kind in ((("notebook", "status"), str), (("parameters", "methods", "metrics", "findings", "environment"), dict)):
+    for fields, kind in ((("notebook", "status"), str), (("parameters", "data", "methods", "metrics", "findings", "environment"), dict)):
         wrong = next((name for name in fields if not isinstance(getattr(record, name), kind)), None)
         if wrong:
             raise TypeError(f"{wrong} is {getattr(record, wrong)!r}")
@@ -190,15 +194,43 @@ def _check_shapes(name, method):
             raise ValueError(f"{name} has {n} stages and a list of shape {scores.shape}")
 
 
+def code_digest() -> str:
+    """A digest of the package's source that a run can reach: all of it except pages, benches and the command line."""
+    package = Path(__file__).parent
+    files = {path.relative_to(package): path for path in package.rglob("*.py")}
+    reached = sorted(name for name in files if name.parts[0] not in _NOT_REACHED)
+    return digest(*(f"{name.as_posix()}\n{files[name].read_text(encoding='utf-8')}" for name in reached))
+
+
+def code_commit() -> str | None:
+    """The commit of the checkout that the package runs from; None where there is none, or no git."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip()
+
+
 def environment() -> dict:
-    """Versions, platform and thread count; torch adds its device where a notebook knows it."""
+    """Versions, the package's own code, platform and thread count."""
     versions = {}
     for name in _VERSIONS_OF:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    return {"python": platform.python_version(), "versions": versions, "cores": os.cpu_count(), **_torch_state()}
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "code": code_digest(),
+        "commit": code_commit(),
+        "cores": os.cpu_count(),
+        **_torch_state(),
+    }
 
 
 def _torch_state() -> dict:

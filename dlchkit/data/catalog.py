@@ -121,10 +121,16 @@ def load_source(name_or_path: str | Path = "scenes", *, use: str = "images", n: 
     if name_or_path == "scenes":
         pixels, labels = _rendered("source", n, seed, scenes.render_source)
         return SourceDataset(labels=labels, class_names=scenes.SOURCE_KINDS, images=pixels)
+    return load_source_folder(locate_source(name_or_path), use=use)
+
+
+def locate_source(name_or_path: str | Path) -> Path:
+    """The folder of a source domain that `load_source` would read; refused where there is none."""
     folder = _place(name_or_path, None)
     if not folder.is_dir():
-        raise DataError(f"{str(name_or_path)!r} is neither a folder nor a source domain of the kit; the kit has 'scenes'")
-    return load_source_folder(folder, use=use)
+        name = str(name_or_path)
+        raise DataError(f"{name!r} is neither a folder nor a source domain of the kit; the kit has 'scenes'")
+    return folder.resolve()
 
 
 def _place(name_or_path, root) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def stage_sizes(n_classes: int, n_stages: int) -> list[int]:
     return [n_classes - increment * (n_stages - 1)] + [increment] * (n_stages - 1)
 
 
+def check_stages(classes_per_stage: Sequence[int], n_classes: int) -> None:
+    """Refuse stages that are not whole numbers of classes, one or more in each, that add up to all of them."""
+    whole = all(isinstance(count, (int, np.integer)) and count > 0 for count in classes_per_stage)
+    if whole and sum(classes_per_stage) == n_classes:
+        return
+    example = stage_sizes(n_classes, min(3, n_classes))
+    raise DataError(
+        f"classes_per_stage is {list(classes_per_stage)}; "
+        f"it must be whole numbers that add up to the data's {n_classes} classes, e.g. {example}"
+    )
+
+
 def class_incremental_stream(
     data: PairedFeatures,
     *,
@@ -100,11 +113,7 @@ def class_incremental_stream(
     with any new label is incremental, and of THOR's chunks (17 labels, then one more each).
     """
     n_classes = len(data.class_names)
-    if sum(classes_per_stage) != n_classes or min(classes_per_stage) < 1:
-        raise DataError(
-            f"classes_per_stage {list(classes_per_stage)} adds up to {sum(classes_per_stage)}; "
-            f"the data has {n_classes} classes, and every stage needs one at least"
-        )
+    check_stages(classes_per_stage, n_classes)
     if arrival not in ARRIVALS:
         raise DataError(f"arrival is {arrival!r}; an item of several stages arrives by one of {', '.join(map(repr, ARRIVALS))}")
     order = np.random.default_rng(seed).permutation(n_classes) if class_order is None else np.asarray(class_order)

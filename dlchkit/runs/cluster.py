@@ -118,8 +118,11 @@ def _versions() -> dict[str, str]:
     import distributed
 
     from dlchkit import __version__
+    from dlchkit.records import code_digest
 
-    return {"dlchkit": __version__, "Python": platform.python_version().rpartition(".")[0], "distributed": distributed.__version__}
+    python = platform.python_version().rpartition(".")[0]
+    dlchkit = f"{__version__} with code {code_digest()[:8]}"
+    return {"dlchkit": dlchkit, "Python": python, "distributed": distributed.__version__}
 
 
 def _check_folder(client, folder):

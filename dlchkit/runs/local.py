@@ -44,7 +44,7 @@ class Waiting:
 
     def ready(self) -> Run | None:
         """Take the first run that can start now; None if there is none."""
-        run = next((run for run in self.runs if self._open.isdisjoint(run.rests_on)), None)
+        run = next((run for run in self.runs if self._open.isdisjoint(run.depends_on)), None)
         if run is not None:
             self.runs.remove(run)
         return run
@@ -53,14 +53,14 @@ class Waiting:
         """Note a run's end; those that rest on one that failed end with it, without a start."""
         self._open.discard(run.digest)
         if outcome:
-            for other in [other for other in self.runs if run.digest in other.rests_on]:
+            for other in [other for other in self.runs if run.digest in other.depends_on]:
                 self.runs.remove(other)
                 self._open.discard(other.digest)
                 yield Ended(other, _not_started(run), 0.0)
 
 
 def _first_failed(failed, run):
-    return next((other for other in failed if other.digest in run.rests_on), None)
+    return next((other for other in failed if other.digest in run.depends_on), None)
 
 
 def _not_started(failed):

@@ -1,28 +1,19 @@
 """Strict papermill: a notebook runs only with parameters it has, of the types it states."""
 
 import ast
-import difflib
 import json
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dlchkit.errors import DataError, NotebookFailed
+from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.settings import read_settings, setting_parameters, write_settings
+from dlchkit.errors import DataError, NotebookFailed, nearest_name
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.storage import digest, read_json, resource_folder
 
-PARSERS = {"int": int, "float": float, "str": str}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One line of a notebook's parameters cell: ``name: type = default  # help``."""
-
-    name: str
-    type: str
-    default: object
-    help: str
+DATA_FILE = "data.yaml"
 
 
 def notebook_path(name: str | Path) -> Path:
@@ -34,27 +25,6 @@ def notebook_path(name: str | Path) -> Path:
     if path.name.removesuffix(".ipynb") in own and path.parent == Path("."):
         return own[path.name.removesuffix(".ipynb")]
     raise DataError(f"notebook {str(name)!r} does not exist; the kit's own are {', '.join(own)}")
-
-
-def read_yaml(path: Path, what: str):
-    """What a YAML file holds, called ``what`` where it cannot be read.
-
-    Aliases (``*name``) are refused: a short file of them can stand for billions of values.
-    """
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        def compose_node(self, parent, index):
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.composer.ComposerError(None, None, "it holds an alias; write the value out", self.peek_event().start_mark)
-            return super().compose_node(parent, index)
-
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)
-    except FileNotFoundError:
-        raise DataError(f"{what} {path} does not exist") from None
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # ValueError: no UTF-8, or a date such as 2001-99-99
-        raise DataError(f"{what} {path} is not readable YAML: {' '.join(str(error).split())}") from None
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
@@ -76,20 +46,28 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
     return parameters
 
 
-def check_parameters(given: dict, known: dict[str, Parameter], path: Path) -> dict:
-    """Given values, each of a known name and brought to its stated type.
+def takes_data(path: Path) -> bool:
+    """Whether a notebook opens the data that its parameter ``data`` names, and so takes every data setting."""
+    data = read_parameters(path).get("data")
+    return data is not None and data.type == "str" and any("open_data(" in source for source, _ in _cells(path))
 
-    Text from a command line or YAML (which reads ``1e-3`` as text) is read as the type
-    that the notebook states; a value that does not fit is refused.
+
+def split_parameters(path: Path, given: dict) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check given values, and part those of a notebook's own parameters from the settings of its data.
+
+    Raises
+    ------
+    DataError
+        for a name that is neither, with the nearest one of both, or a value of the wrong type
     """
-    checked = {}
-    for name, value in given.items():
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-            raise DataError(f"{path.name} has no parameter {name!r}; {hint}")
-        checked[name] = _convert(value, known[name], path)
-    return checked
+    known = read_parameters(path)
+    settings = setting_parameters() if takes_data(path) else {}
+    for name in given:
+        if name not in known and name not in settings:
+            raise DataError(f"{path.name} has no parameter {name!r}; {nearest_name(name, [*known, *settings])}")
+    own = {name: value for name, value in given.items() if name in known}
+    others = {name: value for name, value in given.items() if name not in known}
+    return check_parameters(own, known, path.name), check_parameters(others, settings, path.name)
 
 
 def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: int | None = None, progress: bool = False) -> RunRecord:
@@ -99,7 +77,8 @@ def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: in
     ----------
     path : notebook with a parameter ``out``, the folder of its result.json
     folder : receives the executed notebook and result.json
-    parameters : checked against the notebook's before anything runs
+    parameters : checked against the notebook's before anything runs; data settings that are
+        no parameters of the notebook go into ``folder/data.yaml``, which the notebook then opens
     cell_timeout : seconds that a cell may take, at least 1; None for no limit. It stops
         what hangs and changes no result, so `run_digest` leaves it out.
 
@@ -113,10 +92,14 @@ def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: in
     known = read_parameters(path)
     if "out" not in known:
         raise DataError(f"{path.name} has no parameter 'out'; a notebook of the kit writes result.json into the folder it names")
-    checked = check_parameters({**parameters, "out": str(Path(folder).resolve())}, known, path)
+    own, settings = split_parameters(path, {**parameters, "out": str(Path(folder).resolve())})
+    described = read_settings(own.get("data", known["data"].default), **settings) if settings else None
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE_NAME).unlink(missing_ok=True)
-    _execute(path, folder / path.name, checked, cell_timeout, progress)
+    if described is not None:
+        write_settings(described, folder / DATA_FILE)
+        own["data"] = str((folder / DATA_FILE).resolve())
+    _execute(path, folder / path.name, own, cell_timeout, progress)
     if not (folder / FILE_NAME).is_file():
         raise NotebookFailed(f"{path.name}: the kernel ended without writing {FILE_NAME}; see {folder / path.name}")
     return RunRecord.load(folder)
@@ -128,11 +111,18 @@ def check_cell_timeout(seconds) -> None:
         raise DataError(f"cell_timeout is {seconds!r}; it must be a whole number of seconds from 1, or left out for no limit")
 
 
-def run_digest(path: Path, parameters: dict) -> str:
-    """What a run depends on: the notebook's code, its parameters and the kit's version."""
-    from dlchkit import __version__
+def run_digest(path: Path, parameters: dict, depends_on: tuple[str, ...] = ()) -> str:
+    """A digest of all that a run depends on, the package's own code apart.
 
-    return digest(__version__, *(source for source, _ in _cells(path)), json.dumps(parameters, sort_keys=True))
+    Parameters
+    ----------
+    parameters : dict
+        the notebook's own, checked
+    depends_on : tuple of str
+        digests of what the notebook reads: data, earlier runs
+    """
+    sources = (source for source, _ in _cells(path))
+    return digest(*sources, json.dumps(parameters, sort_keys=True), *depends_on)
 
 
 def _cells(path) -> list[tuple[str, list]]:
@@ -157,40 +147,6 @@ def _parse_line(line, path):
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # what literal_eval documents
         raise DataError(f"{path.name}: the default of {name!r}, {literal}, is no literal; derive values in a later cell") from None
     return Parameter(name, kind, default, help_text)
-
-
-def _convert(value, parameter, path):
-    wrong = DataError(f"{path.name}: parameter {parameter.name!r} is {value!r}; it must be {_article(parameter.type)}, e.g. {parameter.default!r}")
-    if parameter.type in PARSERS:
-        if isinstance(value, (bool, list, dict)) or value is None or (parameter.type == "int" and isinstance(value, float)):
-            raise wrong
-        if parameter.type == "str" and not isinstance(value, str):
-            return str(value)
-        try:
-            return PARSERS[parameter.type](value)
-        except (ValueError, TypeError, OverflowError):  # a date of YAML, a number too large for a float
-            raise wrong from None
-    if isinstance(value, str):
-        try:
-            value = json.loads(value.lower() if parameter.type == "bool" else value)
-        except (ValueError, RecursionError):
-            raise wrong from None
-    if not isinstance(value, {"bool": bool, "list": list}[parameter.type]) or not _is_json(value):
-        raise wrong
-    return value
-
-
-def _is_json(value):
-    """Whether a record could hold the value: YAML also knows dates and sets."""
-    try:
-        json.dumps(value, sort_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _article(kind):
-    return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "list": "a list in JSON form"}[kind]
 
 
 def _execute(path, output, parameters, cell_timeout, progress):

@@ -2,15 +2,19 @@
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, state_of_data
 from dlchkit.errors import DataError
-from dlchkit.records import RunRecord
-from dlchkit.runs.notebook import read_parameters, run_digest
+from dlchkit.records import RunRecord, code_digest
+from dlchkit.runs.notebook import read_parameters, run_digest, split_parameters, takes_data
 from dlchkit.storage import atomic_path, is_plain_name, read_json
 
-PLAN, DONE, FAILED = "sweep.json", "done.txt", "failed.json"
+PLAN = "sweep.json"
+DONE = "done.txt"
+FAILED = "failed.json"
+CODE_CHANGED = "open: code changed"
 _PLAN_KINDS = {"title": str, "file": str, "notebooks": list, "fixed": dict, "grid": dict}
 
 
@@ -23,8 +27,9 @@ class Run:
     notebook : the sweep's own copy, which every run of it executes, in the sweep's folder
     parameters : of the point, checked, the seed among them; the notebook gets those that it has
     folder : where its result.json goes; no other run shares it
-    digest : of all that the run depends on, see `digest_of`
-    rests_on : digests of what it reads besides: its data's folder, and runs before it
+    digest : of all that the run depends on except the package's code, see `digest_of`
+    code : digest of the package's code that the run is planned with; None for any (``--keep``)
+    depends_on : digests of its other inputs: its data, and the earlier runs that it reads
     earlier : folder of the runs before it, for a notebook with a parameter ``runs``
     cell_timeout : seconds that one of its cells may take; None for no limit
     """
@@ -33,7 +38,8 @@ class Run:
     parameters: dict
     folder: Path
     digest: str
-    rests_on: tuple[str, ...] = ()
+    code: str | None = None
+    depends_on: tuple[str, ...] = ()
     earlier: Path | None = None
     cell_timeout: int | None = None
 
@@ -48,26 +54,46 @@ class Run:
         return self.folder.relative_to(self.notebook.parent.parent).as_posix()
 
     def record(self) -> RunRecord | None:
-        """The complete record of this very run, or None: a run counts as done only by it."""
-        try:
-            stored = (self.folder / DONE).read_text(encoding="utf-8").strip()
-            record = RunRecord.load(self.folder) if stored == self.digest else None
-            return record if record is not None and record.status == "complete" else None
-        except (DataError, OSError, UnicodeDecodeError):
+        """The complete record of this very run, by this very code, or None: a run counts as done only by it."""
+        stored, code = self._marks()
+        if stored != self.digest or self.code not in (None, code):
             return None
+        try:
+            record = RunRecord.load(self.folder)
+        except (DataError, OSError):
+            return None
+        return record if record.status == "complete" else None
+
+    def _marks(self) -> tuple[str, str]:
+        """Digests of the run and of the code that a finished run left; "" where there are none."""
+        try:
+            stored, code = ((self.folder / DONE).read_text(encoding="utf-8").split() + ["", ""])[:2]
+        except (OSError, UnicodeDecodeError):
+            return "", ""
+        return stored, code
+
+    def mark_done(self) -> None:
+        """Note that the run in the folder is this one."""
+        with atomic_path(self.folder / DONE) as temporary:
+            temporary.write_text(f"{self.digest}\n{self.code or code_digest()}\n", encoding="utf-8")
 
     def failure(self) -> dict | None:
-        """How this very run failed: {"digest", "cell", "error"}, or None."""
+        """How this very run failed with this very code: {"digest", "code", "cell", "error"}, or None."""
         try:
             failure = read_json(self.folder / FAILED)
             kinds = type(failure["cell"]) in (int, type(None)) and isinstance(failure["error"], str)
-            return failure if failure["digest"] == self.digest and kinds else None
-        except (OSError, ValueError, KeyError, TypeError):
+            this = failure["digest"] == self.digest and self.code in (None, failure.get("code"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        return failure if this and kinds else None
 
     def state(self) -> str:
-        """Where the run stands: done, failed or open."""
-        return "done" if self.record() is not None else "failed" if self.failure() else "open"
+        """Where the run stands: "done", "failed", "open", or "open: code changed" if it was done by other code."""
+        if self.record() is not None:
+            return "done"
+        if self.failure():
+            return "failed"
+        return CODE_CHANGED if replace(self, code=None).record() is not None else "open"
 
 
 @dataclass(frozen=True)
@@ -94,14 +120,32 @@ class Sweep:
 
 
 def own_parameters(notebook: Path, parameters: dict) -> dict:
-    """Those of a point's parameters that the notebook has."""
+    """Those of a point's parameters that the notebook takes: its own, and settings of its data."""
     known = read_parameters(notebook)
-    return {name: value for name, value in parameters.items() if name in known}
+    settings = setting_parameters() if takes_data(notebook) else {}
+    return {name: value for name, value in parameters.items() if name in known or name in settings}
 
 
-def digest_of(notebook: Path, parameters: dict, rests_on: tuple[str, ...]) -> str:
-    """What a run depends on: `dlchkit.runs.notebook.run_digest`, and the digests of what it reads besides."""
-    return run_digest(notebook, own_parameters(notebook, parameters) | ({"rests on": rests_on} if rests_on else {}))
+def data_settings(notebook: Path, parameters: dict) -> DataSettings | None:
+    """The settings of the data that a notebook opens under these parameters; None where it opens none."""
+    if not takes_data(notebook):
+        return None
+    own, settings = split_parameters(notebook, own_parameters(notebook, parameters))
+    return read_settings(own.get("data", read_parameters(notebook)["data"].default), **settings)
+
+
+def state_of_inputs(notebook: Path, parameters: dict) -> tuple[str, ...]:
+    """A digest of the data that a notebook opens, settings and files; nothing where it opens none."""
+    settings = data_settings(notebook, parameters)
+    return () if settings is None else (state_of_data(settings),)
+
+
+def digest_of(notebook: Path, parameters: dict, depends_on: tuple[str, ...]) -> str:
+    """A digest of all that a run depends on: the notebook's code, its parameters, its data and earlier runs."""
+    own, _ = split_parameters(notebook, own_parameters(notebook, parameters))
+    if takes_data(notebook):
+        own.pop("data", None)  # the data's settings and files are in ``depends_on``
+    return run_digest(notebook, own, depends_on)
 
 
 def in_order(sweeps: tuple[Sweep, ...]) -> list[Run]:

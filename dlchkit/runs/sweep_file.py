@@ -1,15 +1,17 @@
 """Sweep files: what a YAML file asks for, every run of it checked before any starts."""
 
-import difflib
 import itertools
 import math
-import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
-from dlchkit.errors import DataError
-from dlchkit.runs.notebook import check_cell_timeout, check_parameters, notebook_path, read_parameters, read_yaml
-from dlchkit.runs.plan import Run, Sweep, digest_of
+from dlchkit.data.parameters import check_parameters, read_yaml
+from dlchkit.data.settings import setting_parameters
+from dlchkit.errors import DataError, nearest_name
+from dlchkit.records import code_digest
+from dlchkit.runs.notebook import check_cell_timeout, notebook_path, read_parameters, takes_data
+from dlchkit.runs.plan import Run, Sweep, digest_of, state_of_inputs
 from dlchkit.storage import digest
 
 KEYS = ("notebook", "title", "parameters", "grid", "seeds", "cell_timeout")
@@ -18,19 +20,19 @@ SET_BY_SWEEP = {"out": "the sweep sets it for every run", "seed": "the sweep set
 _LONGEST_NAME = 80  # letters of a folder's readable part
 
 
-def plan_sweeps(files: list[Path], folder: Path) -> tuple[Sweep, ...]:
+def plan_sweeps(files: list[Path], folder: Path, *, any_code: bool = False) -> tuple[Sweep, ...]:
     """Read sweep files and check every run of every file; nothing is written and nothing runs.
 
     Parameters
     ----------
-    files, folder : see `plan_sweep`
+    files, folder, any_code : see `plan_sweep`
 
     Raises
     ------
     DataError
         as `plan_sweep`, or two files of one name
     """
-    sweeps = tuple(plan_sweep(file, folder) for file in files)
+    sweeps = tuple(plan_sweep(file, folder, any_code=any_code) for file in files)
     first = {}
     for sweep in sweeps:
         other = first.setdefault(sweep.name, sweep)
@@ -39,7 +41,7 @@ def plan_sweeps(files: list[Path], folder: Path) -> tuple[Sweep, ...]:
     return sweeps
 
 
-def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None) -> Sweep:
+def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None, any_code: bool = False) -> Sweep:
     """Read a sweep file and check every run of it.
 
     Parameters
@@ -53,6 +55,7 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None) -> S
     folder : a run goes to ``folder/<file's stem>/<readable>-<digest's first 8 digits>``,
         with several notebooks to a folder in it named after the notebook
     parameters : win over the file's own; "seed" stands for all its seeds
+    any_code : runs that other code has done count as done
 
     Raises
     ------
@@ -63,37 +66,58 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None) -> S
     content = _content(file)
     seeds = [given.pop("seed")] if "seed" in given else content["seeds"]
     notebooks = _notebooks_of(file, content["notebook"])
-    known, place = _parameters_of(notebooks), notebooks[0] if len(notebooks) == 1 else file
+    known = _parameters_of(notebooks)
+    place = notebooks[0].name if len(notebooks) == 1 else f"sweep file {file}"
     fixed = check_parameters(content["parameters"] | given, known, place)
-    grid = {name: [check_parameters({name: value}, known, place)[name] for value in values] for name, values in content["grid"].items()}
+    grid = {
+        name: [check_parameters({name: value}, known, place)[name] for value in values]
+        for name, values in content["grid"].items()
+    }
     seeds = [check_parameters({"seed": seed}, known, place)["seed"] for seed in seeds]
     n_runs = math.prod(map(len, [notebooks, seeds, *grid.values()]))
     if n_runs > MOST_RUNS:
         raise DataError(f"sweep file {file} asks for {n_runs:,} runs; a sweep has {MOST_RUNS:,} at most")
-    home, points = Path(folder) / file.stem, [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
-    runs = [
-        tuple(run for point in points for run in _runs_of(home, notebooks, fixed, point | {"seed": seed}, content.get("cell_timeout")))
-        for seed in seeds
-    ]
+    planner = _Planner(Path(folder) / file.stem, notebooks, content.get("cell_timeout"), None if any_code else code_digest())
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    runs = []
+    for seed in seeds:
+        of_seed = [run for point in points for run in planner.runs(fixed, point | {"seed": seed})]
+        runs.append(tuple(of_seed))
     _refuse_twice([run for of_seed in runs for run in of_seed], file)
     return Sweep(file.stem, content["title"], file, notebooks, fixed, grid, tuple(runs))
 
 
-def _runs_of(home, notebooks, fixed, chosen, cell_timeout):
-    """One run of each notebook, at one point of the grid and with one seed."""
-    parameters, several = fixed | chosen, len(notebooks) > 1
-    data, planned, digests = _states_of_data(parameters), [], []
-    for notebook in notebooks:
-        reads_runs = several and "runs" in read_parameters(notebook)
-        rests_on = (*data, *digests) if reads_runs else data
-        digests.append(digest_of(notebook, parameters, rests_on))
-        planned.append((notebook, rests_on, reads_runs))
-    point = _folder_of(home, chosen, digests)
-    places = [point / notebook.stem if several else point for notebook in notebooks]
-    return [
-        Run(home / notebook.name, parameters, folder, found, rests_on, point if reads_runs else None, cell_timeout)
-        for (notebook, rests_on, reads_runs), folder, found in zip(planned, places, digests)
-    ]
+class _Planner(NamedTuple):
+    home: Path
+    notebooks: tuple[Path, ...]
+    cell_timeout: int | None
+    code: str | None
+
+    def runs(self, fixed, chosen) -> list[Run]:
+        """One run of each notebook, at one point of the grid and with one seed."""
+        parameters = fixed | chosen
+        several = len(self.notebooks) > 1
+        readers = {notebook for notebook in self.notebooks if several and "runs" in read_parameters(notebook)}
+        inputs = {}
+        digests = {}
+        for notebook in self.notebooks:
+            earlier = tuple(digests.values()) if notebook in readers else ()
+            inputs[notebook] = (*state_of_inputs(notebook, parameters), *earlier)
+            digests[notebook] = digest_of(notebook, parameters, inputs[notebook])
+        point = _folder_of(self.home, chosen, list(digests.values()))
+        return [
+            Run(
+                notebook=self.home / notebook.name,
+                parameters=parameters,
+                folder=point / notebook.stem if several else point,
+                digest=digests[notebook],
+                code=self.code,
+                depends_on=inputs[notebook],
+                earlier=point if notebook in readers else None,
+                cell_timeout=self.cell_timeout,
+            )
+            for notebook in self.notebooks
+        ]
 
 
 def _folder_of(home, chosen, digests):
@@ -106,17 +130,6 @@ def _short(value):
     return re.sub(r"[^\w.+-]+", "-", str(value)).strip("-.")
 
 
-def _states_of_data(parameters):
-    """A digest of each data folder or file that is named by its path: mended data is not taken for done."""
-    places = (parameters.get(name) for name in ("data", "source"))
-    return tuple(_state_of(Path(place)) for place in places if isinstance(place, str) and place not in ("", "scenes") and os.path.exists(place))
-
-
-def _state_of(place):
-    entries = sorted(place.iterdir()) if place.is_dir() else [place]
-    return digest(*(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in entries))
-
-
 def _content(file):
     """The sweep file's entries, each of the right kind; parameters and grid may be absent."""
     content = read_yaml(file, "sweep file")
@@ -124,8 +137,7 @@ def _content(file):
         raise DataError(f"sweep file {file} must hold the keys {', '.join(KEYS)}")
     for key in content:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.4)
-            raise DataError(f"sweep file {file} has no key {key!r}; {f'did you mean {near[0]!r}?' if near else 'it has ' + ', '.join(KEYS)}")
+            raise DataError(f"sweep file {file} has no key {key!r}; {nearest_name(key, KEYS)}")
     content = {"parameters": {}, "grid": {}} | {key: value for key, value in content.items() if value is not None}
     _check_kinds(content, file)
     return content
@@ -170,7 +182,7 @@ def _notebook_of(file, name):
 
 
 def _parameters_of(notebooks):
-    """Parameters of all the notebooks; where several have one of a name, the first one's type counts."""
+    """Parameters of all the notebooks, and settings of the data that any of them opens; a type for each name."""
     together = {}
     for notebook in notebooks:
         known = read_parameters(notebook)
@@ -180,7 +192,8 @@ def _parameters_of(notebooks):
         for name, parameter in known.items():
             if together.setdefault(name, parameter).type != parameter.type:
                 raise DataError(f"{notebook.name}: parameter {name!r} is of type {parameter.type}, in a notebook before it {together[name].type}")
-    return together
+    settings = setting_parameters() if any(map(takes_data, notebooks)) else {}
+    return settings | together
 
 
 def _refuse_twice(runs, file):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from dlchkit.errors import DataError, NotebookFailed
+from dlchkit.records import code_digest
 from dlchkit.runs.notebook import run_notebook
 from dlchkit.runs.plan import DONE, FAILED, Run, digest_of, own_parameters
 from dlchkit.storage import atomic_path, one_at_a_time
@@ -41,7 +42,7 @@ def threads_per_worker(workers: int) -> int:
 
 
 def start(run: Run, environment: dict) -> Worker:
-    """A new process for one run. It works as long as its standard input stays open, so it cannot outlive who started it."""
+    """A new process for one run. It works as long as its standard input stays open, so it ends with the process that started it."""
     task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
     errors = tempfile.TemporaryFile()
     process = subprocess.Popen(
@@ -90,7 +91,7 @@ def stop(working: list[Worker]) -> None:
 
 def note_failure(run: Run, error: str, cell: int | None = None) -> dict:
     """Write failed.json; on a full disk the failure is at least returned, so that other runs go on."""
-    failure = {"digest": run.digest, "cell": cell, "error": error}
+    failure = {"digest": run.digest, "code": run.code, "cell": cell, "error": error}
     try:
         with atomic_path(run.folder / FAILED) as temporary:
             temporary.write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
@@ -110,7 +111,7 @@ def in_words(failure: dict) -> str:
 def work(run: Run) -> int:
     """One run in this process: a record and its digest, or failed.json; 0 or 1.
 
-    What else goes wrong is written down by who started it, who reads standard error. A
+    Any other failure is recorded by the parent process, which reads standard error. A
     second process for the same run waits until the first has ended, and leaves a record
     of it alone: a run may begin again before its first process has noticed its end.
     """
@@ -127,20 +128,28 @@ def work(run: Run) -> int:
             said, cell = f"{type(error).__name__}: {error.strerror or error}", None
         else:
             return 0
-        print(said, file=sys.stderr)  # for who started it, if there is no room for the file
+        print(said, file=sys.stderr)  # for the parent process, if there is no room for the file
         note_failure(run, said, cell)
         return 1
 
 
 def _run(run):
-    if digest_of(run.notebook, run.parameters, run.rests_on) != run.digest:
-        raise NotebookFailed(f"{run.notebook.name} is not the notebook the sweep was planned with; start the sweep again")
-    parameters = own_parameters(run.notebook, run.parameters) | ({"runs": str(run.earlier.resolve())} if run.earlier else {})
+    if digest_of(run.notebook, run.parameters, run.depends_on) != run.digest:
+        raise NotebookFailed(f"{run.notebook.name} or its data is not what the sweep was planned with; start it again")
+    _check_code(run)
+    parameters = own_parameters(run.notebook, run.parameters)
+    if run.earlier:
+        parameters["runs"] = str(run.earlier.resolve())
     record = run_notebook(run.notebook, run.folder, parameters, cell_timeout=run.cell_timeout)
     if record.status != "complete":
         raise NotebookFailed(f"its record says {record.status!r}, not 'complete'")
-    with atomic_path(run.folder / DONE) as temporary:
-        temporary.write_text(run.digest + "\n", encoding="utf-8")
+    _check_code(run)
+    run.mark_done()
+
+
+def _check_code(run):
+    if run.code not in (None, code_digest()):
+        raise NotebookFailed("the package's code is not what the sweep was planned with; start the sweep again")
 
 
 def _last_line_and_cell(said):
@@ -164,7 +173,7 @@ def _main() -> int:
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     task |= {field: Path(task[field]) for field in ("notebook", "folder", "earlier") if task[field] is not None}
     try:
-        return work(Run(**task | {"rests_on": tuple(task["rests_on"])}))
+        return work(Run(**task | {"depends_on": tuple(task["depends_on"])}))
     except KeyboardInterrupt:
         return 130
 

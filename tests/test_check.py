@@ -8,7 +8,8 @@ import pytest
 import yaml
 from small_sweep import command, write_sweep
 
-from dlchkit.runs import check as preflight
+from dlchkit.data.settings import DataSettings
+from dlchkit.encoders import prepared_data
 from dlchkit.runs.check import Wanted, check, wanted_by
 from dlchkit.runs.plan import in_order
 from dlchkit.runs.sweep_file import plan_sweeps
@@ -43,7 +44,7 @@ def mistakes(parameters, said, **entries):
         mistakes({"data": "no/such"}, "'no/such' is neither a folder nor a data set of the kit"),
         mistakes({"data": "mirflickr"}, "data set 'mirflickr' is not in"),
         mistakes({"data": "ITEMS", "labels": "lable"}, "did you mean 'label'"),
-        mistakes({"data": "ITEMS"}, "add up to the data's 2 classes, e.g. [1, 1]"),
+        mistakes({"data": "ITEMS", "classes_per_stage": [3]}, "add up to the data's 2 classes, e.g. [1, 1]"),
         mistakes({"classes_per_stage": [10, 3]}, "add up to the data's 16 classes"),
         mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
         mistakes({"methods": []}, "name one at least"),
@@ -62,8 +63,14 @@ def test_a_run_that_cannot_go_well_stops_the_sweep_before_it_starts(tmp_path, it
 
 
 def test_every_data_set_is_read_once(tmp_path, items, monkeypatch):
-    read, load = [], preflight.load
-    monkeypatch.setattr(preflight, "load", lambda *names, **columns: read.append(names) or load(*names, **columns))
+    read = []
+    load = prepared_data.load
+
+    def counted(*names, **columns):
+        read.append(names)
+        return load(*names, **columns)
+
+    monkeypatch.setattr(prepared_data, "load", counted)
     file = sweep_file(tmp_path, parameters={"data": str(items), "classes_per_stage": [1, 1]}, seeds=[0, 1, 2])
     sweeps = plan_sweeps([file], tmp_path / "out")
     check(wanted_by(sweeps, in_order(sweeps)))
@@ -84,13 +91,14 @@ def test_a_notebook_of_ones_own_may_have_methods_and_parameters_of_its_own(tmp_p
     shutil.copyfile(resource_folder("notebooks") / "03_increments.ipynb", tmp_path / "mine.ipynb")
     sweeps = plan_sweeps([sweep_file(tmp_path, notebook="mine.ipynb", parameters={"methods": ["my own"]}, grid={"n_bits": [12]})], tmp_path / "out")
     (mine,) = wanted_by(sweeps, in_order(sweeps))
-    assert not mine.kits_own and mine.settings["epochs"] == 30 and mine.settings["methods"] == ["my own"]
+    assert not mine.kits_own
+    assert mine.settings.epochs == 30
+    assert mine.parameters["methods"] == ["my own"]
     check([mine])
 
 
 def test_a_source_that_is_not_used_for_its_pictures_is_read_for_its_features(tmp_path, items, refused):
     (tmp_path / "source").mkdir()
-    columns = {"text": "text", "labels": "label", "group": "", "min_class_size": 0, "skip_bad_rows": False}
-    settings = {"data": str(items), **columns, "source": str(tmp_path / "source"), "image_encoder": "auto"}
+    settings = DataSettings(folder=str(items), source=str(tmp_path / "source"))
     with refused("a run: ", "labels.npy does not exist"):
-        check([Wanted("a run", settings, kits_own=False)])
+        check([Wanted("a run", settings, {}, kits_own=False)])

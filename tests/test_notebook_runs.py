@@ -6,8 +6,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.settings import read_settings
 from dlchkit.errors import DataError, NotebookFailed
-from dlchkit.runs.notebook import Parameter, check_parameters, notebook_path, read_parameters, run_digest, run_notebook
+from dlchkit.runs.notebook import notebook_path, read_parameters, run_digest, run_notebook, split_parameters, takes_data
 
 PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nfast: bool = True  # a switch\nsizes: list = [1, 2]  # sizes\nout: str = ""  # folder'
 SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", globals())\nrecord.save()'
@@ -55,7 +57,7 @@ def test_lines_that_papermill_would_misread_are_refused(tmp_path, line):
 )
 def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
     path = write_notebook(tmp_path)
-    checked = check_parameters({name: value}, read_parameters(path), path)[name]
+    checked = check_parameters({name: value}, read_parameters(path), path.name)[name]
     assert checked == right and type(checked) is type(right)
 
 
@@ -65,14 +67,14 @@ def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
 def test_values_of_another_type_are_refused_in_one_line(tmp_path, name, value):
     path = write_notebook(tmp_path)
     with pytest.raises(DataError, match=f"parameter '{name}'") as refused:
-        check_parameters({name: value}, read_parameters(path), path)
+        check_parameters({name: value}, read_parameters(path), path.name)
     assert "\n" not in str(refused.value)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(tmp_path):
     path = write_notebook(tmp_path)
     with pytest.raises(DataError, match="no parameter 'nbits'; did you mean 'n_bits'"):
-        check_parameters({"nbits": 8}, read_parameters(path), path)
+        check_parameters({"nbits": 8}, read_parameters(path), path.name)
 
 
 def test_the_kits_own_notebooks_are_found_by_name():
@@ -123,3 +125,35 @@ def test_the_digest_follows_code_and_parameters_but_not_outputs(tmp_path):
     assert run_digest(path, {"n_bits": 8}) == before
     assert run_digest(path, {"n_bits": 16}) != before
     assert run_digest(write_notebook(tmp_path, "x = 2"), {"n_bits": 8}) != before
+
+
+OPENS_DATA = 'data: str = "scenes"  # a data set\nn_bits: int = 16  # code length\nout: str = ""  # folder'
+OPENS = "from dlchkit import open_data\nprepared = open_data(data)\nprint(prepared.settings.labels)"
+
+
+def test_settings_of_the_data_are_parted_from_the_notebooks_own_parameters(tmp_path):
+    path = write_notebook(tmp_path, OPENS, parameters=OPENS_DATA)
+    own, settings = split_parameters(path, {"n_bits": "8", "labels": "kind,colour", "min_class_size": "3"})
+    assert own == {"n_bits": 8}
+    assert settings == {"labels": "kind,colour", "min_class_size": 3}
+
+
+def test_a_notebook_that_opens_no_data_has_no_data_settings(tmp_path, refused):
+    path = write_notebook(tmp_path, "x = 1", parameters=OPENS_DATA)
+    assert not takes_data(path)
+    with refused("no parameter 'labels'"):
+        split_parameters(path, {"labels": "kind"})
+
+
+def test_a_misspelt_data_setting_is_refused_with_the_nearest(tmp_path, refused):
+    path = write_notebook(tmp_path, OPENS, parameters=OPENS_DATA)
+    with refused("small.ipynb has no parameter 'min_clas_size'", "did you mean 'min_class_size'?"):
+        split_parameters(path, {"min_clas_size": 3})
+
+
+def test_data_settings_reach_the_notebook_as_a_data_file(tmp_path):
+    saves = 'from dlchkit import RunRecord\nrecord = RunRecord("small", {}, findings={"data": data})\nrecord.save(out)'
+    path = write_notebook(tmp_path, OPENS, saves, parameters=OPENS_DATA)
+    record = run_notebook(path, tmp_path / "out", {"labels": "kind", "n_pairs": "40"})
+    settings = read_settings(record.findings["data"])
+    assert (settings.labels, settings.n_pairs, settings.classes_per_stage) == ("kind", 40, [10, 3, 3])

@@ -1,0 +1,183 @@
+"""The settings of a data set: what is read, how items arrive, and how pictures and texts are encoded.
+
+A data file (``datasets/NAME.yaml``, or one of your own) holds the settings that differ from the defaults::
+
+    folder: fashion            # beside the data file, or below $DLCHKIT_DATASETS
+    text: text_masked
+    labels: articleType
+    group: dup_group
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlchkit.data.catalog import locate, locate_source
+from dlchkit.data.parameters import Parameter, check_parameters, read_yaml
+from dlchkit.errors import DataError
+from dlchkit.storage import digest, resource_folder
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Settings of a data set; the fields are the schema of data files and of every option named after them.
+
+    Attributes
+    ----------
+    name : str
+        a short name for tables; "" for the data file's, else the folder's
+    folder : str
+        "scenes" (drawn by the kit), the name of a data set below ``$DLCHKIT_DATASETS``, a folder, or a file
+    text, labels, group : str
+        columns of items.csv: texts; labels, several columns separated by commas; equal values of ``group``
+        stay on one side of the split
+    min_class_size : int
+        classes with fewer rows are left out
+    skip_bad_rows : bool
+        leave unusable rows out and list them, instead of stopping at the first
+    source : str
+        labelled source domain: "scenes", a folder, "" for none; "auto" is "scenes" where an image encoder
+        sees pictures, and none where the data brings its own features
+    image_encoder : str
+        "features" (those that the data brings), "small" (trained on the source), a torchvision
+        classification model, or "auto": "features" where there are any, else "small"
+    image_weights : str
+        local weights file of the image encoder
+    image_size : int
+        pixels per side that a torchvision model sees
+    text_encoder : str
+        "tfidf", "bow", "trained", or a sentence-transformers model
+    n_pairs, n_source : int
+        how many scenes, and how many source pictures, to render
+    classes_per_stage : list of int
+        classes that arrive in each stage; [] for about 40% in the first of three to five stages
+    arrival : str
+        when an item of several stages arrives: "last", "first" or "leave_out"
+    epochs : int
+        passes over the training data of a stage; 0 for a number that suits the data's size
+    split_seed : int
+        fixes which items are queries
+    """
+
+    name: str = ""
+    folder: str = "scenes"
+    text: str = "text"
+    labels: str = "label"
+    group: str = ""
+    min_class_size: int = 0
+    skip_bad_rows: bool = False
+    source: str = "auto"
+    image_encoder: str = "auto"
+    image_weights: str = ""
+    image_size: int = 224
+    text_encoder: str = "tfidf"
+    n_pairs: int = 1600
+    n_source: int = 2000
+    classes_per_stage: list[int] = field(default_factory=list)
+    arrival: str = "last"
+    epochs: int = 0
+    split_seed: int = 0
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The options of `dlchkit.data.catalog.load` that these settings give."""
+        options = ("text", "labels", "group", "min_class_size", "skip_bad_rows")
+        return {option: getattr(self, option) for option in options}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every setting by name, for records."""
+        return dataclasses.asdict(self)
+
+
+def setting_parameters() -> dict[str, Parameter]:
+    """Name, type and default of every setting."""
+    empty = DataSettings()
+    types = {one.name: getattr(one.type, "__name__", str(one.type)) for one in dataclasses.fields(DataSettings)}
+    return {name: Parameter(name, kind, getattr(empty, name)) for name, kind in types.items()}
+
+
+def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSettings:
+    """Read the settings of a data set.
+
+    Parameters
+    ----------
+    data : str or Path
+        a data file (.yaml); a name for which the kit has one ("scenes", "wikipedia", "fashion", ...); or the
+        folder or file itself, with default settings
+    **overrides : object
+        settings that win over those of the data file
+
+    Raises
+    ------
+    DataError
+        for a name that is no setting, with the nearest one, a value of the wrong type, or an unreadable file
+
+    Examples
+    --------
+    >>> read_settings("scenes", n_pairs=100).classes_per_stage
+    [10, 3, 3]
+    """
+    file = _data_file(str(data))
+    if file is None:
+        settings = {"name": Path(data).stem, "folder": str(data)}
+    else:
+        settings = {"name": file.stem} | _content(file)
+        beside = file.parent / settings["folder"]
+        if settings["folder"] != "scenes" and beside.exists():
+            settings["folder"] = str(beside)
+    place = "the data settings" if file is None else f"data file {file.name}"
+    return DataSettings(**settings | check_parameters(overrides, setting_parameters(), place))
+
+
+def _data_file(data: str) -> Path | None:
+    if Path(data).suffix in (".yaml", ".yml"):
+        return Path(data)
+    own = resource_folder("datasets") / f"{data}.yaml"
+    return own if Path(data).parts == (data,) and own.is_file() else None
+
+
+def _content(file: Path) -> dict[str, Any]:
+    content = read_yaml(file, "data file")
+    if not isinstance(content, dict) or "folder" not in content:
+        raise DataError(f"data file {file} must hold 'name: value' lines, 'folder' among them")
+    return check_parameters(content, setting_parameters(), f"data file {file}")
+
+
+def write_settings(settings: DataSettings, path: Path) -> None:
+    """Write a data file that `read_settings` reads back as the same settings."""
+    import yaml
+
+    from dlchkit.storage import atomic_path
+
+    content = settings.as_dict()
+    if Path(settings.folder).exists():
+        content["folder"] = str(Path(settings.folder).resolve())
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def state_of_data(settings: DataSettings) -> str:
+    """A digest of the settings and of the files that they name; mended data and a changed setting change it.
+
+    A data set that is not on this machine counts by its settings alone.
+    """
+    said = settings.as_dict()
+    del said["name"]
+    states = []
+    for name, find in (("folder", locate), ("source", locate_source), ("image_weights", Path), ("text_encoder", Path)):
+        try:
+            place = Path(find(said[name])) if said[name] not in ("", "scenes", "auto") else None
+        except DataError:
+            continue
+        if place is not None and place.exists():
+            states.append(_state_of(place))
+            said[name] = place.name
+    return digest(json.dumps(said, sort_keys=True), *states)
+
+
+def _state_of(place: Path) -> str:
+    entries = sorted(place.iterdir()) if place.is_dir() else [place]
+    stats = [(entry.name, entry.stat()) for entry in entries]
+    return digest(*(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats))

@@ -1,0 +1,196 @@
+"""A data set by its settings, with the source domain, encoders and frozen features that belong to it."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage
+from dlchkit.data.catalog import load, load_source
+from dlchkit.data.scenes import KINDS
+from dlchkit.data.settings import DataSettings, read_settings
+from dlchkit.data.streams import check_stages, class_incremental_stream, stage_sizes
+from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
+from dlchkit.encoders.images import ImageEncoder
+from dlchkit.errors import DataError
+
+
+def open_data(
+    data: str | Path = "scenes",
+    *,
+    seed: int = 0,
+    on_epoch: Callable | None = None,
+    **settings: object,
+) -> "PreparedData":
+    """Open a data set by its settings; everything is read, trained or encoded when it is first asked for.
+
+    Parameters
+    ----------
+    data : str or Path
+        "scenes", another name for which the kit has a data file, a data file (.yaml), or a folder
+    seed : int
+        fixes the weights of encoders that are trained here, and the order in which classes arrive
+    on_epoch : callable or None
+        called after each epoch of training the small image network
+    **settings : object
+        fields of `dlchkit.data.settings.DataSettings`, which win over those of the data file
+
+    Raises
+    ------
+    DataError
+        for an unknown setting, with the nearest name, or a value of the wrong type
+
+    Examples
+    --------
+    >>> prepared = open_data("scenes", n_pairs=50)
+    >>> len(prepared.pairs), prepared.encoder_name, prepared.source_name, prepared.classes_per_stage
+    (50, 'small', 'scenes', [10, 3, 3])
+    """
+    return PreparedData(read_settings(data, **settings), seed=seed, on_epoch=on_epoch)
+
+
+class PreparedData:
+    """Pairs, source domain, encoders and features of one data set; see `open_data`.
+
+    Attributes
+    ----------
+    settings : DataSettings
+        as they were given; `record` has them with every default resolved
+    """
+
+    def __init__(self, settings: DataSettings, *, seed: int = 0, on_epoch: Callable | None = None):
+        self.settings = settings
+        self.seed = seed
+        self._on_epoch = on_epoch
+
+    def __repr__(self) -> str:
+        trained = f", trained on {self.source_name}" if self.trains_encoder else ""
+        return (
+            f"{self.settings.name}: {len(self.pairs)} pairs of {self.n_classes} classes in stages of "
+            f"{self.classes_per_stage}, {self.epochs} epochs; pictures by {self.encoder_name!r}{trained}, "
+            f"texts by {self.settings.text_encoder!r}; source: {self.source_name or 'none'}"
+        )
+
+    @cached_property
+    def pairs(self) -> PairedDataset:
+        """The image-text pairs."""
+        return load(self.settings.folder, **self.settings.columns, n=self.settings.n_pairs)
+
+    @property
+    def brings_features(self) -> bool:
+        """Whether the data's own image features are used, not an encoder of the kit."""
+        return self.encoder_name == "features"
+
+    @property
+    def encoder_name(self) -> str:
+        """The image encoder, "auto" resolved: "features", "small" or a torchvision model."""
+        if self.settings.image_encoder != "auto":
+            return self.settings.image_encoder
+        if self.settings.folder == "scenes" or self.pairs.image_features is None:
+            return "small"
+        return "features"
+
+    @property
+    def trains_encoder(self) -> bool:
+        """Whether the image encoder is trained here, on the source domain."""
+        return self.encoder_name == "small" and not self.settings.image_weights
+
+    @property
+    def source_name(self) -> str:
+        """The source domain, "auto" resolved: "scenes", a folder, or "" for none."""
+        if self.settings.source != "auto":
+            return self.settings.source
+        return "" if self.brings_features else "scenes"
+
+    @cached_property
+    def source(self) -> SourceDataset | None:
+        """The labelled source domain, read for what the image encoder needs; None where there is none."""
+        if not self.source_name:
+            return None
+        use = "features" if self.brings_features else "images"
+        return load_source(self.source_name, use=use, n=self.settings.n_source)
+
+    @cached_property
+    def image_encoder(self) -> ImageEncoder | None:
+        """The frozen image encoder; None where the data brings its own features."""
+        return make_image_encoder(
+            self.encoder_name,
+            self.pairs,
+            self.source if self.trains_encoder else None,
+            weights=self.settings.image_weights,
+            size=self.settings.image_size,
+            seed=self.seed,
+            on_epoch=self._on_epoch,
+        )
+
+    @cached_property
+    def features(self) -> PairedFeatures:
+        """Frozen features of pictures and texts."""
+        return paired_features(
+            self.pairs,
+            image_encoder=self.image_encoder,
+            text_encoder=self.settings.text_encoder,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def source_features(self) -> SourceFeatures | None:
+        """Frozen features of the source pictures, by the same encoder; None where there is no source."""
+        return None if self.source is None else source_features(self.source, image_encoder=self.image_encoder)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; nothing is rendered for it."""
+        if self.settings.folder == "scenes" and not self.settings.min_class_size:
+            return len(KINDS)
+        return len(self.pairs.class_names)
+
+    @property
+    def classes_per_stage(self) -> list[int]:
+        """Classes that arrive in each stage, chosen by their number where the settings leave it open."""
+        if self.settings.classes_per_stage:
+            return self.settings.classes_per_stage
+        n_stages = 5 if self.n_classes >= 20 else min(3, self.n_classes)
+        return stage_sizes(self.n_classes, n_stages)
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training data of a stage, fewer for larger data where the settings leave it open."""
+        return self.settings.epochs or min(40, max(10, round(80_000 / len(self.pairs))))
+
+    def stream(self) -> tuple[Stage, ...]:
+        """The features as stages of classes, see `class_incremental_stream`."""
+        return class_incremental_stream(
+            self.features,
+            classes_per_stage=self.classes_per_stage,
+            arrival=self.settings.arrival,
+            split_seed=self.settings.split_seed,
+            seed=self.seed,
+        )
+
+    @property
+    def record(self) -> dict:
+        """Every setting with its defaults resolved, for a run's record."""
+        resolved = {
+            "image_encoder": self.encoder_name,
+            "source": self.source_name,
+            "classes_per_stage": self.classes_per_stage,
+            "epochs": self.epochs,
+        }
+        return self.settings.as_dict() | resolved
+
+    def check(self) -> None:
+        """Read the data, and refuse settings that a run would refuse after minutes; nothing is trained or encoded.
+
+        Raises
+        ------
+        DataError
+            for unreadable data, stages that do not fit its classes, an absent source domain or weights file
+        """
+        check_stages(self.classes_per_stage, self.n_classes)
+        if self.trains_encoder and not self.source_name:
+            raise DataError("image encoder 'small' is trained on a source domain; name one, or give image_weights")
+        if self.source_name not in ("", "scenes"):
+            _ = self.source
+        weights = self.settings.image_weights
+        if weights and not Path(weights).is_file():
+            raise DataError(f"image_weights is {weights!r}, which does not exist")
