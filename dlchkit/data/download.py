@@ -37,8 +37,10 @@ def fetch(url: str, path: Path, *, checksum: str) -> Path:
         pooch.retrieve(url, known_hash=checksum, fname=path.name, path=path.parent, progressbar=on_terminal)
     except ValueError:
         raise DataError(
-            f"{url} has another checksum than {checksum}; nothing of it was kept: try again, or fetch it by hand and compare"
+            f"{url} has another checksum than {checksum}; nothing of it was kept: "
+            "try again, or fetch it by hand and compare"
         ) from None
     except OSError as error:  # the errors of requests, which pooch uses, are of this kind too
-        raise DataError(f"{url} could not be fetched ({type(error).__name__}: {str(error)[:200]}); see to the connection and try again") from None
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataError(f"{url} could not be fetched ({reason}); check the connection and try again") from None
     return path

@@ -1,4 +1,4 @@
-"""MIRFlickr-25K and NUS-WIDE as DCMH's authors prepared them: pixels, tag vectors and labels in .mat files."""
+"""Read MIRFlickr-25K and NUS-WIDE as DCMH's authors prepared them: pixels, tags and labels in .mat files."""
 
 from pathlib import Path
 
@@ -27,23 +27,25 @@ def load_iall(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
 
     Parameters
     ----------
-    place : one .mat file with ``images`` (or ``IAll``), ``YAll`` and ``LAll``; or a folder
-        with it; or a folder with ``*-yall.mat``, ``*-lall.mat`` and at least one of
-        ``*-iall.mat`` (pixels) and ``*-xall*.mat`` (``XAll``, image features), there or in
-        folders called YAll, LAll, IAll and XAll, as the archives unpack
-    skip_bad_rows : leave rows with NaN or infinity out and list them in ``left_out``
+    place : Path
+        One .mat file with ``images`` (or ``IAll``), ``YAll`` and ``LAll``; or a folder with it; or a folder with
+        ``*-yall.mat``, ``*-lall.mat`` and at least one of ``*-iall.mat`` (pixels) and ``*-xall*.mat`` (``XAll``,
+        image features), there or in folders called YAll, LAll, IAll and XAll, as the archives unpack.
+    skip_bad_rows : bool
+        Leave rows with NaN or infinity out and list them in ``left_out``.
 
     Returns
     -------
-    PairedDataset with ``text_features`` = the tag vectors as float32 (n, n_tags), without
-    texts; ``images`` is a `StoredImages`, which reads pixels when they are asked for.
-    Items without a label are left out and listed. Ids are row numbers from 0.
+    PairedDataset
+        ``text_features`` are the tag vectors as float32 (n, n_tags); there are no texts; ``images`` is a
+        `StoredImages`, which reads pixels when they are asked for. Items without a label are left out and listed.
+        Ids are row numbers from 0.
 
     Notes
     -----
-    The files name no classes: put a ``classes.txt`` beside them, one line per column of
-    ``LAll``. Matrices may lie either way; the size that all have in common counts items.
-    Tags and labels are read whole, in the type they are stored in, then as float32.
+    The files name no classes: put a ``classes.txt`` beside them, one line per column of ``LAll``. Matrices may lie
+    either way; the size that all have in common counts items. Tags and labels are read whole, in the type they are
+    stored in, then as float32.
     """
     paths = _files(place)
     matrices = _read_matrices({key: path for key, path in paths.items() if key != "IAll"})

@@ -1,4 +1,4 @@
-"""Pictures that stay in their HDF5 file until they are looked at."""
+"""Pictures that stay in their HDF5 file until they are used."""
 
 from pathlib import Path
 
@@ -13,22 +13,25 @@ BLOCK = 64  # pictures read at a time; 10 MB at 224 x 224
 class StoredImages:
     """uint8 pixels (n, height, width, 3) that look like an array and are read row by row.
 
-    ``images[i]`` is one picture (height, width, 3); ``images[rows]`` with a slice, a mask
-    or positions is again a `StoredImages` and reads nothing; going through it reads
-    blocks of 64. ``np.asarray(images)`` reads everything: 150 KB per picture of 224 x 224,
-    3 GB for MIRFlickr-25K, 28 GB for NUS-WIDE with 21 concepts.
+    ``images[i]`` is one picture (height, width, 3); ``images[rows]`` with a slice, a mask or positions is again a
+    `StoredImages` and reads nothing; iteration reads blocks of 64. ``np.asarray(images)`` reads everything: 150 KB
+    per picture of 224 x 224, 3 GB for MIRFlickr-25K, 28 GB for NUS-WIDE with 21 concepts.
 
     Parameters
     ----------
-    path, key : HDF5 file and data set
-    n : number of pictures; it must be the first or last axis
+    path : Path
+        HDF5 file.
+    key : str
+        Name of the data set in it.
+    n : int
+        Number of pictures; it must be the size of the first or last axis.
 
     Notes
     -----
-    MATLAB keeps pictures as (height, width, 3, n) and HDF5 files of it list axes from last
-    to first, (n, 3, width, height): a reader that forgets this sees every picture mirrored
-    along its diagonal. What MATLAB (or a writer that imitates it) wrote carries the
-    attribute ``MATLAB_class``; a file without it is taken in the order it states.
+    MATLAB keeps pictures as (height, width, 3, n), and its HDF5 files list axes from last to first,
+    (n, 3, width, height): a reader that forgets this sees every picture mirrored along its diagonal. Data sets that
+    MATLAB (or a writer that imitates it) wrote carry the attribute ``MATLAB_class``; any other is taken in the order
+    of its axes.
     """
 
     dtype = np.dtype(np.uint8)

@@ -106,7 +106,7 @@ def own_dataset(file: h5py.File, key: str) -> h5py.Dataset:
         raise DataError(f"{key} in {file.filename} is a link; it must be a matrix of its own")
     dataset = file[key]
     if not isinstance(dataset, h5py.Dataset):
-        raise DataError(f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers")
+        raise _no_full_matrix(file, key)
     if dataset.external or dataset.is_virtual:
         raise DataError(f"{key} in {file.filename} keeps its numbers in another file; it must hold them itself")
     return dataset
@@ -150,9 +150,15 @@ def _variables(path: Path, names: Sequence[str]) -> tuple[list[str], dict]:
 def _hdf5_numbers(file: h5py.File, key: str) -> np.ndarray:
     dataset = own_dataset(file, key)
     if dataset.dtype.kind not in "biuf":
-        raise DataError(f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers")
+        raise _no_full_matrix(file, key)
     values = dataset[()]
     return values.T if is_matlab_order(dataset) else values
+
+
+def _no_full_matrix(file: h5py.File, key: str) -> DataError:
+    return DataError(
+        f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers"
+    )
 
 
 def _first(path: Path, held: Sequence[str], names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Read MATLAB's files of version 4 to 7 with SciPy, in a process of its own that a damaged file may crash or keep busy."""
+"""Read MATLAB's files of version 4 to 7 with SciPy, in a process of its own: damaged files can crash or stall it."""
 
 import json
 import subprocess

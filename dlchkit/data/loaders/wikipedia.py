@@ -1,4 +1,4 @@
-"""The Wikipedia cross-modal set (Rasiwasia et al. 2010): SIFT words and topics of sections of featured articles."""
+"""Read the Wikipedia cross-modal set (Rasiwasia et al. 2010): SIFT words and topics of sections of articles."""
 
 from pathlib import Path
 
@@ -25,17 +25,18 @@ def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDatase
 
     Parameters
     ----------
-    folder : holds raw_features.mat, trainset_txt_img_cat.list, testset_txt_img_cat.list
-        and categories.list
-    skip_bad_rows : leave rows with NaN or infinity out and list them in ``left_out``
+    folder : Path
+        Holds raw_features.mat, trainset_txt_img_cat.list, testset_txt_img_cat.list and categories.list.
+    skip_bad_rows : bool
+        Leave rows with NaN or infinity out and list them in ``left_out``.
 
     Returns
     -------
-    PairedDataset with ``image_features`` (n, 128), ``text_features`` (n, 10), ids = text
-    ids, one label of ten, and ``split``: the training list is "database" (2,173), the test
-    list "query" (693). Where ``pku_split_indices.txt`` lies in the folder (zero-based
-    positions in the test list, one per line), its first 231 are "validation" and the
-    others "query" (462), as in the PKU papers.
+    PairedDataset
+        ``image_features`` (n, 128), ``text_features`` (n, 10), ids = text ids, one label of ten, and ``split``: the
+        training list is "database" (2,173), the test list "query" (693). Where ``pku_split_indices.txt`` lies in
+        the folder (zero-based positions in the test list, one per line), its first 231 are "validation" and the
+        others "query" (462), as in the PKU papers.
 
     References
     ----------
@@ -43,7 +44,9 @@ def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDatase
     """
     for name in FILES:
         if not (folder / name).is_file():
-            raise DataError(f"{folder / name} does not exist; fetch the set from {PAGE} and put {', '.join(FILES)} into {folder}")
+            raise DataError(
+                f"{folder / name} does not exist; fetch the set from {PAGE} and put {', '.join(FILES)} into {folder}"
+            )
     class_names = tuple(line.strip() for line in read_lines(folder / "categories.list") if line.strip())
     image_train, text_train, image_test, text_test = read_matrices(
         folder / "raw_features.mat", ["I_tr", "T_tr", "I_te", "T_te"]
