@@ -68,4 +68,4 @@ def optional_module(name: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise DataError(f'{name.partition(".")[0]} is not installed; pip install "dlchkit[{extra}]" brings it') from None
+        raise DataError(f'{name} is not installed; pip install "dlchkit[{extra}]" brings it') from None

@@ -217,7 +217,9 @@ def load_stream(path: str | Path, data: PairedFeatures) -> tuple[Stage, ...]:
             f"the data has {', '.join(data.class_names[:3])}, ..."
         )
     row_of = {item: row for row, item in enumerate(data.ids.tolist())}
-    changed = DataError(f"the data's labels are not those that {path} was saved with; its digest {written} does not fit")
+    changed = DataError(
+        f"the data's labels are not those that {path} was saved with; its digest {written} does not fit"
+    )
 
     def items_of(ids: list[str], seen: np.ndarray) -> PairedFeatures:
         for item in ids:

@@ -133,7 +133,8 @@ class MilvusIndex:
         for i, (distances, _, _) in enumerate(answers):
             if len(distances) == MOST:
                 raise DataError(
-                    f"query {i} has {MOST:,} items or more within {radius}, the most Milvus gives; take a smaller radius"
+                    f"query {i} has {MOST:,} items or more within {radius}, the most Milvus gives; "
+                    "take a smaller radius"
                 )
         return [
             Neighbours(np.array(distances, dtype=np.int32), np.arange(len(names)), names)
