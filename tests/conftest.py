@@ -1,17 +1,12 @@
-"""What several test files share. Rendered data and cached features go to a folder that vanishes afterwards."""
+"""Fixtures of several test files."""
 
-import os
-import tempfile
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-_data_home = tempfile.TemporaryDirectory(prefix="dlchkit-tests-")
-os.environ["DLCHKIT_DATA"] = _data_home.name  # before dlchkit is imported; notebook kernels inherit it
-
-from dlchkit.data import PairedFeatures  # noqa: E402
-from dlchkit.errors import DataError  # noqa: E402
+from dlchkit.data import PairedFeatures
+from dlchkit.errors import DataError
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +35,20 @@ def clustered_pairs():
         if several_labels:
             labels |= random.random(labels.shape) < 0.2
         features = {
-            side: (labels @ random.normal(size=(n_classes, width)) + 0.3 * random.normal(size=(n, width))).astype(np.float32)
+            side: (labels @ random.normal(size=(n_classes, width)) + 0.3 * random.normal(size=(n, width))).astype(
+                np.float32
+            )
             for side, width in (("image", 12), ("text", 10))
         }
         ids = np.array([f"item{i:04d}" for i in range(n)])
-        return PairedFeatures(ids=ids, labels=labels, class_names=tuple("abcdefghijklmnop"[:n_classes]), groups=ids, **features)
+        return PairedFeatures(
+            ids=ids, labels=labels, class_names=tuple("abcdefghijklmnop"[:n_classes]), groups=ids, **features
+        )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def kills(request):
+    """Kills of each kind of writer in tests/faults."""
+    return request.config.getoption("--kills")

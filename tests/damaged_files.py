@@ -20,7 +20,20 @@ from dlchkit.errors import DataError
 
 TIMES = 120  # damaged copies of each small file
 JUNK = [None, True, -1, 0, 3, 10**30, 1e999, float("nan"), "", "x", "0" * 5000]
-JUNK += ["../../x", "/etc/passwd", "\ud800", "a\nb", "\x1b[2J", [], {}, [[]], [None], [1, [2]], {"x": 1}, {"": {"": []}}]
+JUNK += [
+    "../../x",
+    "/etc/passwd",
+    "\ud800",
+    "a\nb",
+    "\x1b[2J",
+    [],
+    {},
+    [[]],
+    [None],
+    [1, [2]],
+    {"x": 1},
+    {"": {"": []}},
+]
 MARKS = [b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff" * 8, b"\0" * 8, b"[" * 3000, b"9" * 40]
 MARKS += [b"{", b'"', b"\n", b"\xe2\x80\xa8", b",", b"../", b"-"]
 
@@ -160,7 +173,10 @@ def one_hot(n=6, c=2):
 
 def write_items(folder):
     folder.mkdir()
-    rows = [{"id": f"i{i}", "image": f"{i}.png", "text": f"a text, {i}", "label": "ab"[i % 2], "group": f"g{i}"} for i in range(6)]
+    rows = [
+        {"id": f"i{i}", "image": f"{i}.png", "text": f"a text, {i}", "label": "ab"[i % 2], "group": f"g{i}"}
+        for i in range(6)
+    ]
     with open(folder / "items.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
@@ -189,8 +205,12 @@ def write_coco(folder):
         (folder / "val2017" / picture["file_name"]).touch()
     annotations = [{"image_id": i, "category_id": 1 + i % 2} for i in range(4)]
     categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
-    (folder / "instances_val2017.json").write_text(json.dumps({"images": pictures, "annotations": annotations, "categories": categories}))
-    (folder / "captions_val2017.json").write_text(json.dumps({"annotations": [{"image_id": i, "caption": f"a {i}"} for i in range(4)]}))
+    (folder / "instances_val2017.json").write_text(
+        json.dumps({"images": pictures, "annotations": annotations, "categories": categories})
+    )
+    (folder / "captions_val2017.json").write_text(
+        json.dumps({"annotations": [{"image_id": i, "caption": f"a {i}"} for i in range(4)]})
+    )
 
 
 class Positions:
@@ -200,9 +220,20 @@ class Positions:
         return np.arange(2 * len(items), dtype=np.float32).reshape(-1, 2)
 
 
+PARAMETERS = """
+n: int = 3  # n
+rate: float = 0.5  # a rate
+sizes: list = [1, 2]  # sizes
+name: str = "a"  # name
+on: bool = True  # on
+seed: int = 0  # seed
+out: str = ""  # out
+""".strip()
+
+
 def write_notebook(path):
-    first = 'n: int = 3  # n\nrate: float = 0.5  # a rate\nsizes: list = [1, 2]  # sizes\nname: str = "a"  # name\non: bool = True  # on\nseed: int = 0  # seed\nout: str = ""  # out'
-    nbformat.write(new_notebook(cells=[new_code_cell(first, metadata={"tags": ["parameters"]}), new_code_cell("1")]), path)
+    first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[first, new_code_cell("1")]), path)
 
 
 SWEEP = {

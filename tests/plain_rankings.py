@@ -1,4 +1,4 @@
-"""Rankings with ties spelled out: what the tie-aware measures are checked against, slowly and plainly."""
+"""Rankings in every order of their ties: the slow and plain reference of the tie-aware measures."""
 
 from itertools import chain, permutations, product
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 ONE_QUERY = np.ones((1, 8), np.int8)
 
-# One query's database as (distance, relevant) and (distance, shared labels); few items, so that all orders can be listed.
+# The database of one query as (distance, relevant) and as (distance, shared labels), small enough to list all orders.
 items = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=7)
 graded_items = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6)
 cutoffs = st.none() | st.integers(1, 9)
@@ -20,7 +20,7 @@ def at_distances(distances, n_bits=8):
 
 def against_one_query(database):
     """The arguments of every measure: one query with three labels, items that share as many as said."""
-    distances, shared = zip(*database)
+    distances, shared = zip(*database, strict=True)
     labels = np.arange(4) < np.array(shared, int)[:, None]
     labels[:, 3] = True  # a label the query lacks
     return ONE_QUERY, at_distances(distances), np.array([[True, True, True, False]]), labels

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says, on sizes small enough for a test; how fast is no matter here."""
+"""The benchmark measures what it says, on sizes small enough for a test; speed does not matter here."""
 
 import json
 
@@ -12,8 +12,27 @@ from dlchkit.metrics import legacy_dcmh_map, mean_average_precision
 
 SMALL = ["--queries", "6", "--database", "40", "--labels", "5", "--bits", "16", "--repeat", "3"]
 KEYS = {
-    *("what", "n_queries", "n_database", "n_bits", "n_labels", "threads", "repeat", "ratio", "tie_aware_seconds", "dcmh_loop_seconds"),
-    *("tie_aware_runs", "dcmh_loop_runs", "dcmh_loop_queries_timed", "map_of_timed_queries", "tie_aware_peak_bytes", "versions", "machine"),
+    *(
+        "what",
+        "n_queries",
+        "n_database",
+        "n_bits",
+        "n_labels",
+        "threads",
+        "repeat",
+        "ratio",
+        "tie_aware_seconds",
+        "dcmh_loop_seconds",
+    ),
+    *(
+        "tie_aware_runs",
+        "dcmh_loop_runs",
+        "dcmh_loop_queries_timed",
+        "map_of_timed_queries",
+        "tie_aware_peak_bytes",
+        "versions",
+        "machine",
+    ),
 }
 
 
@@ -21,12 +40,16 @@ def test_json_says_sizes_seconds_ratio_memory_and_versions(capsys):
     assert main(["bench", "map", "--json", *SMALL]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert set(measured) == KEYS
-    assert [measured[key] for key in ("what", "n_queries", "n_database", "n_labels", "n_bits", "repeat", "threads")] == ["map", 6, 40, 5, 16, 3, 1]
+    assert [
+        measured[key] for key in ("what", "n_queries", "n_database", "n_labels", "n_bits", "repeat", "threads")
+    ] == ["map", 6, 40, 5, 16, 3, 1]
     assert measured["dcmh_loop_queries_timed"] == 6
     assert len(measured["tie_aware_runs"]) == len(measured["dcmh_loop_runs"]) == 3
     assert measured["tie_aware_seconds"] == np.median(measured["tie_aware_runs"]) > 0
     assert measured["ratio"] == pytest.approx(measured["dcmh_loop_seconds"] / measured["tie_aware_seconds"])
-    assert measured["tie_aware_peak_bytes"] > 6 * 17 * 8 and {"python", "numpy", "torch", "dlchkit"} == set(measured["versions"])
+    assert measured["tie_aware_peak_bytes"] > 6 * 17 * 8 and {"python", "numpy", "torch", "dlchkit"} == set(
+        measured["versions"]
+    )
 
 
 def test_both_sides_measure_the_same_codes():
@@ -50,8 +73,16 @@ def test_a_large_size_times_the_loop_on_a_stated_sample(monkeypatch):
 def test_one_line_for_people_and_the_fields_sizes(capsys):
     assert main(["bench", "map", *SMALL]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("\n") == 1 and "6 queries x 40 items, 16 bits, 5 labels, one thread" in shown and "scaled" not in shown
-    assert ranking.SIZES == {"mirflickr": (2_000, 18_000, 24), "nuswide": (2_100, 193_734, 21), "coco": (5_000, 117_218, 80)}
+    assert (
+        shown.count("\n") == 1
+        and "6 queries x 40 items, 16 bits, 5 labels, one thread" in shown
+        and "scaled" not in shown
+    )
+    assert ranking.SIZES == {
+        "mirflickr": (2_000, 18_000, 24),
+        "nuswide": (2_100, 193_734, 21),
+        "coco": (5_000, 117_218, 80),
+    }
 
 
 def test_the_number_of_threads_is_put_back():

@@ -1,4 +1,4 @@
-"""The increment's benchmark measures what it says, on sizes small enough for a test; how fast is no matter here."""
+"""The increment's benchmark measures what it says, on sizes small enough for a test; speed does not matter here."""
 
 import json
 
@@ -6,21 +6,41 @@ import numpy as np
 import pytest
 
 from dlchkit.bench import increment
-from dlchkit.bench.scale import work_out_scale
+from dlchkit.bench.scale import describe_scale
 from dlchkit.bench.timing import resident_bytes
 from dlchkit.cli import main
 from dlchkit.lifelong import ExactLearner
 
 DRAWN = {"n_classes": 6, "new_classes": 2, "image_width": 8, "text_width": 6, "seed": 0}
-SMALL = {"n_new": 12, "n_classes": 6, "new_classes": 2, "n_bits": 16, "image_width": 8, "text_width": 6, "units": 10, "repeat": 3}
-KEYS = {"what", "seconds_per_increment", "new_items", "state_bytes", "n_features", "n_classes", "n_new_classes", "n_bits", "threads", "repeat"}
+SMALL = {
+    "n_new": 12,
+    "n_classes": 6,
+    "new_classes": 2,
+    "n_bits": 16,
+    "image_width": 8,
+    "text_width": 6,
+    "units": 10,
+    "repeat": 3,
+}
+KEYS = {
+    "what",
+    "seconds_per_increment",
+    "new_items",
+    "state_bytes",
+    "n_features",
+    "n_classes",
+    "n_new_classes",
+    "n_bits",
+    "threads",
+    "repeat",
+}
 KEYS |= {"largest_ratio", "rows", "versions", "machine"}
-SEARCH = {"kind": "flat", "n_items": 1000, "n_bits": 64, "queries_per_second": 1e6, "bytes_per_item": 50.0, "recall": 1.0}
+SEARCH = {"kind": "flat", "n_items": 1000, "n_bits": 64, "queries_per_second": 1e6, "bytes_per_item": 50.0}
 
 
 @pytest.fixture
 def no_processes(monkeypatch):
-    """Memory is looked at in this process, which saves starting one for each size."""
+    """Measure memory in this process, which saves the start of one for each size."""
     monkeypatch.setattr(increment, "_peak_in_a_process", increment._peak_of_increment)
 
 
@@ -34,8 +54,9 @@ def test_json_has_a_row_for_each_size_and_feeds_the_scale(no_processes):
     assert measured["largest_ratio"] == pytest.approx(max(ratios) / min(ratios))
     assert measured["seconds_per_increment"] == seconds[-1] and measured["new_items"] == 12
     assert {row["state_bytes"] for row in measured["rows"]} == {measured["state_bytes"]}
-    training = work_out_scale([SEARCH], measured, n_items=10**6, n_classes=12)["training"]
-    assert training["seconds"] == pytest.approx(10**6 * seconds[-1] / 12) and training["times_classes"] == 2
+    shown = describe_scale([SEARCH], measured, n_items=10**6, n_classes=12, memory_gb=64, cores=16, rate=100)
+    assert f"1e+06 items x {seconds[-1]:.3g} s / 12 = " in shown
+    assert "x 2 (12 / 6 classes)" in shown
 
 
 def test_all_old_items_are_really_learned_and_every_increment_starts_from_them(monkeypatch):
@@ -69,11 +90,17 @@ def test_memory_that_is_used_inside_is_seen_and_what_was_there_before_is_not():
     assert 48 * 2**20 < most[0] - before < 120 * 2**20 and len(kept)
 
 
+@pytest.mark.slow
 def test_the_command_measures_memory_in_another_process(capsys):
     arguments = ["--items", "100", "--new", "20", "--classes", "6", "--bits", "16", "--repeat", "1"]
     assert main(["bench", "increment", *arguments]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert len(shown) == 2 and "5 of 6 classes new" in shown[0] and "100 old items" in shown[1] and "MiB at its peak" in shown[1]
+    assert (
+        len(shown) == 2
+        and "5 of 6 classes new" in shown[0]
+        and "100 old items" in shown[1]
+        and "MiB at its peak" in shown[1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(tmp_path):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 def test_a_failed_cell_ends_with_1_and_its_error(tmp_path, capsys):
     assert main(["run", "00_tour", "-p", "data", str(tmp_path / "absent"), "-o", str(tmp_path / "out")]) == 1
     shown = capsys.readouterr().err

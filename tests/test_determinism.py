@@ -9,6 +9,8 @@ import pytest
 
 from dlchkit.runs.worker import THREAD_VARIABLES
 
+pytestmark = pytest.mark.slow
+
 RUN = """
 import hashlib, json, sys
 import numpy as np, torch

@@ -141,6 +141,7 @@ def test_asking_changes_nothing(setting):
     assert learner.bank.digests() == before[0] and np.array_equal(queries.image, before[1]) and np.array_equal(pairs.labels, before[2])
 
 
+@pytest.mark.slow
 def test_the_notebook_of_increments_records_both_directions(tmp_path):
     options = ["-p", "n_pairs", "160", "-p", "n_source", "80", "-p", "epochs", "1", "-p", "methods", '["exact"]', "-p", "n_bits", "16"]
     assert main(["run", "03_increments", *options, "-o", str(tmp_path)]) == 0

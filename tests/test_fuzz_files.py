@@ -31,12 +31,13 @@ from safetensors.torch import save_file
 
 from dlchkit.data import catalog
 from dlchkit.data.loaders import mat_process
+from dlchkit.data.parameters import check_parameters, read_yaml
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
 from dlchkit.encoders.pretrain import small_encoder
 from dlchkit.records import FILE_NAME, MethodRecord, RunRecord
-from dlchkit.runs.notebook import check_parameters, read_parameters, read_yaml, run_digest
+from dlchkit.runs.notebook import read_parameters, run_digest
 from dlchkit.runs.plan import FAILED, PLAN, load_plan, save_plan
 from dlchkit.runs.sweep_file import plan_sweeps
 from dlchkit.runs.worker import in_words

@@ -31,12 +31,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 from dlchkit.data import catalog
 from dlchkit.data.loaders import coco, mat_process
 from dlchkit.data.loaders.mat_files import mat_keys
+from dlchkit.data.parameters import read_yaml
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
 from dlchkit.errors import DataError
 from dlchkit.records import FILE_NAME, RunRecord
-from dlchkit.runs.notebook import read_parameters, read_yaml
+from dlchkit.runs.notebook import read_parameters
 from dlchkit.runs.plan import PLAN, load_plan
 from dlchkit.runs.sweep_file import plan_sweeps
 

@@ -83,6 +83,7 @@ def test_the_kits_own_notebooks_are_found_by_name():
         notebook_path("03_increment")
 
 
+@pytest.mark.slow
 def test_a_run_returns_the_record_it_wrote(tmp_path):
     record = run_notebook(write_notebook(tmp_path, SAVES), tmp_path / "out", {"n_bits": "32", "sizes": [5]})
     assert record.parameters["n_bits"] == 32 and record.parameters["sizes"] == [5]
@@ -101,6 +102,7 @@ def test_nothing_runs_if_a_parameter_is_wrong(tmp_path):
     [("1 / 0", "ZeroDivisionError"), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"), ("pass", "without writing")],
     ids=["failed cell", "dead kernel", "no record"],
 )
+@pytest.mark.slow
 def test_a_failed_run_says_why_keeps_the_notebook_and_no_old_record(tmp_path, cell, said):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "result.json").write_text("{}")

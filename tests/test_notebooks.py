@@ -44,7 +44,11 @@ def test_checked_cells_have_something_to_compare(notebook):
 
 
 def test_other_cells_store_no_output(notebook):
-    assert not [cell for cell in notebook[1].cells if cell.cell_type == "code" and "keep_output" not in tags(cell) and cell.outputs]
+    assert not [
+        cell
+        for cell in notebook[1].cells
+        if cell.cell_type == "code" and "keep_output" not in tags(cell) and cell.outputs
+    ]
 
 
 def test_cells_were_run_in_order(notebook):

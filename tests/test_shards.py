@@ -163,6 +163,7 @@ class Dies:
         return self.items
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing(tmp_path):
     hashing, shards = begun(), [make_items(50, seed=seed) for seed in range(5)]
     done = []
@@ -173,6 +174,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     assert all(one.n_items == 50 and one.seconds > 0 for one in done)
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_every_process_is_named(tmp_path, refused, monkeypatch):
     monkeypatch.setattr("dlchkit.runs.shards.TRIES", 1)
     hashing = begun()
@@ -230,6 +232,7 @@ def cluster(tmp_path_factory):
             process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_dask_worker_loses_nothing(cluster, tmp_path):
     hashing, shards = begun(), [make_items(50, seed=seed) for seed in range(5)]
     done = []
@@ -252,6 +255,7 @@ def write_shards(folder, n=3):
     return paths, shards
 
 
+@pytest.mark.slow
 def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)  # relative names: the workers stand in another folder
     paths, _ = write_shards(tmp_path)
@@ -265,12 +269,14 @@ def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, ca
     assert np.allclose(here.relaxed_image(image), there.relaxed_image(image), rtol=1e-3, atol=1e-4)  # the command computes in float32
 
 
+@pytest.mark.slow
 def test_an_error_on_a_cluster_names_the_shard(cluster, refused, tmp_path):
     hashing, items = begun(), make_items(20)
     with refused("shard 1", "(20, 3)", "(n, 8)"):
         fit_shards(hashing, [items, (items[0][:, :3], *items[1:])], backend="dask", scheduler=cluster)
 
 
+@pytest.mark.slow
 def test_an_iterable_of_shards_is_taken_as_workers_are_free(cluster):
     items, drawn = make_items(20), []
     shards = (drawn.append(i) or items for i in range(30))

@@ -6,12 +6,20 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
-from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
+from small_sweep import (
+    SLEEPS_ONCE,
+    WAITS_FOR_ANOTHER,
+    command,
+    is_alive,
+    kernel_of,
+    runs_of,
+    start_sweep,
+    wait_for,
+    write_sweep,
+)
 
 from dlchkit.cli import main
 from dlchkit.records import RunRecord
@@ -29,14 +37,22 @@ def test_every_combination_is_planned_and_each_seed_makes_a_full_table_first(tmp
     runs = in_order(plan_sweeps([one, two], tmp_path / "out"))
     grid = [(16, "x"), (16, "y"), (32, "x"), (32, "y")]
     expected = [("one", *point, 4) for point in grid] + [("two", bits, None, 1) for bits in (16, 32)]
-    expected += [("one", *point, 7) for point in grid] + [("two", bits, None, 2) for bits in (16, 32)] + [("two", bits, None, 3) for bits in (16, 32)]
-    assert [(run.sweep, run.parameters["n_bits"], run.parameters.get("name"), run.parameters["seed"]) for run in runs] == expected
+    expected += (
+        [("one", *point, 7) for point in grid]
+        + [("two", bits, None, 2) for bits in (16, 32)]
+        + [("two", bits, None, 3) for bits in (16, 32)]
+    )
+    assert [
+        (run.sweep, run.parameters["n_bits"], run.parameters.get("name"), run.parameters["seed"]) for run in runs
+    ] == expected
     assert len({run.folder for run in runs}) == len(runs) and not (tmp_path / "out").exists()
     assert runs[4].folder == tmp_path / "out" / "two" / f"n_bits=16_seed=1-{runs[4].digest[:8]}"
 
 
 def test_values_are_brought_to_the_notebooks_types(tmp_path):
-    (sweep,) = plan_sweeps([write_sweep(tmp_path, parameters={"rate": "1e-3", "name": 7}, grid={"n_bits": ["16"]})], tmp_path)
+    (sweep,) = plan_sweeps(
+        [write_sweep(tmp_path, parameters={"rate": "1e-3", "name": 7}, grid={"n_bits": ["16"]})], tmp_path
+    )
     assert sweep.runs[0][0].parameters == {"rate": 1e-3, "name": "7", "n_bits": 16, "seed": 0}
 
 
@@ -67,7 +83,10 @@ def test_the_kits_notebooks_are_known_by_name(tmp_path):
         ({"seeds": [0, 1, 0]}, "names the run wrong/n_bits=16_seed=0-"),
         ({"cell_timeout": 0}, "cell_timeout is 0; it must be a whole number of seconds"),
         ({"cell_timeout": "long"}, "cell_timeout is 'long'; it must be a whole number of seconds"),
-        ({"grid": {"n_bits": list(range(200)), "name": list(range(60))}}, "asks for 12,000 runs; a sweep has 10,000 at most"),
+        (
+            {"grid": {"n_bits": list(range(200)), "name": list(range(60))}},
+            "asks for 12,000 runs; a sweep has 10,000 at most",
+        ),
         ({"notebook": "absent"}, "notebook 'absent' does not exist; the kit's own are"),
         ({"notebook": "there/absent.ipynb"}, "a path is relative to the sweep file"),
     ],
@@ -112,25 +131,33 @@ def test_no_worker_is_refused(tmp_path, capsys):
 # --- what is run ---
 
 
+@pytest.mark.slow
 def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_path, capsys):
-    wait = "deadline = time.time() + 30\nopen(f'{out}/here', 'w').close()\nimport pathlib\nwhile len(list(pathlib.Path(out).parent.glob('*/here'))) < 2 and time.time() < deadline: time.sleep(0.02)"
-    out, file = tmp_path / "out", write_sweep(tmp_path, wait)
+    out, file = tmp_path / "out", write_sweep(tmp_path, WAITS_FOR_ANOTHER)
     assert command(file, out, "-j", "2") == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "2 runs: 0 done before, 2 to do" and [line[:5] for line in shown[1:3]] == ["[1/2]", "[2/2]"] and "left)" in shown[1]
+    assert (
+        shown[0] == "2 runs: 0 done before, 2 to do"
+        and [line[:5] for line in shown[1:3]] == ["[1/2]", "[2/2]"]
+        and "left)" in shown[1]
+    )
     assert shown[3:] == [f"2 of 2 runs complete; for the page: dlchkit report {out}"]
 
     runs = runs_of(out)
     records = {bits: run.record() for (bits, _), run in runs.items()}
     assert {bits: record.parameters["n_bits"] for bits, record in records.items()} == {16: 16, 32: 32}
     for record in records.values():  # what the kernel saw
-        assert {name: record.environment[name] for name in THREAD_VARIABLES} == dict.fromkeys(THREAD_VARIABLES, str(threads_per_worker(2)))
+        assert {name: record.environment[name] for name in THREAD_VARIABLES} == dict.fromkeys(
+            THREAD_VARIABLES, str(threads_per_worker(2))
+        )
     a, b = (record.findings for record in records.values())
     assert max(a["began"], b["began"]) < min(a["ended"], b["ended"])  # each waited for the other to be there
 
     stamps = {run.folder: (run.folder / "result.json").stat().st_mtime_ns for run in runs.values()}
-    (runs[32, 0].folder / "done.txt").unlink()  # as after a kill at the worst moment: a record, but not known to be this run's
-    write_sweep(tmp_path, wait, grid={"n_bits": [32]})
+    (
+        runs[32, 0].folder / "done.txt"
+    ).unlink()  # as after a kill at the worst moment: a record, but not known to be this run's
+    write_sweep(tmp_path, WAITS_FOR_ANOTHER, grid={"n_bits": [32]})
     assert command(file, out, "--dry-run") == 0 and capsys.readouterr().out.endswith(": open\n")
     (runs[32, 0].folder / "done.txt").write_text(runs[32, 0].digest)
     assert command(file, out) == 0
@@ -143,18 +170,31 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     assert runs_of(out)[32, 0].state() == "done" and runs_of(out)[32, 0].folder != runs[32, 0].folder
 
 
+@pytest.mark.slow
 def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsys):
     (tmp_path / "broken").touch()
-    fails = f"if os.path.exists({str(tmp_path / 'broken')!r}):\n    if n_bits == 16: raise ValueError('first\\nthe last line')\n    if n_bits == 24: os.kill(os.getpid(), 9)"
+    fails = f"""
+if os.path.exists({str(tmp_path / "broken")!r}):
+    if n_bits == 16: raise ValueError("first\\nthe last line")
+    if n_bits == 24: os.kill(os.getpid(), 9)
+"""
     out, file = tmp_path / "out", write_sweep(tmp_path, fails, grid={"n_bits": [16, 24, 32]})
     assert command(file, out, "-j", "3") == 1
     shown = capsys.readouterr().out
-    assert "failed after" in shown and shown.count("\nfailed: small/n_bits=") == 2 and "ValueError: the last line" in shown
+    assert (
+        "failed after" in shown and shown.count("\nfailed: small/n_bits=") == 2 and "ValueError: the last line" in shown
+    )
     runs = runs_of(out)
-    assert f"ValueError: the last line ({runs[16, 0].folder / 'small.ipynb'})\n" in shown and "1 of 3 runs complete" in shown
+    assert (
+        f"ValueError: the last line ({runs[16, 0].folder / 'small.ipynb'})\n" in shown
+        and "1 of 3 runs complete" in shown
+    )
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "failed", 24: "failed", 32: "done"}
     failure = json.loads((runs[16, 0].folder / "failed.json").read_text())
-    assert failure == {"digest": runs[16, 0].digest, "cell": failure["cell"], "error": "ValueError: the last line"} and type(failure["cell"]) is int
+    assert (
+        failure == {"digest": runs[16, 0].digest, "cell": failure["cell"], "error": "ValueError: the last line"}
+        and type(failure["cell"]) is int
+    )
     assert "died" in runs[24, 0].failure()["error"].lower() and str(tmp_path) not in runs[24, 0].failure()["error"]
 
     (tmp_path / "broken").unlink()
@@ -165,15 +205,18 @@ def test_failures_stay_alone_and_are_tried_again_only_when_asked(tmp_path, capsy
     assert {run.state() for run in runs.values()} == {"done"} and not list(out.glob("*/*/failed.json"))
 
 
+@pytest.mark.slow
 def test_a_cell_past_its_time_limit_fails_its_run_and_is_named(tmp_path, capsys):
-    out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: time.sleep(600)", cell_timeout=3)
+    out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: time.sleep(600)", cell_timeout=6)
     assert command(file, out, "-j", "2") == 1
-    assert "cell 3: TimeoutError: took longer than cell_timeout, 3 s" in capsys.readouterr().out
+    assert "cell 3: TimeoutError: took longer than cell_timeout, 6 s" in capsys.readouterr().out
     assert {bits: run.state() for (bits, _), run in runs_of(out).items()} == {16: "failed", 32: "done"}
 
 
 def test_a_time_limit_changes_no_run(tmp_path):
-    with_and_without = (plan_sweeps([write_sweep(tmp_path, cell_timeout=limit)], tmp_path)[0].runs[0][0] for limit in (None, 60))
+    with_and_without = (
+        plan_sweeps([write_sweep(tmp_path, cell_timeout=limit)], tmp_path)[0].runs[0][0] for limit in (None, 60)
+    )
     one, other = with_and_without
     assert (one.digest, one.folder, one.cell_timeout, other.cell_timeout) == (other.digest, other.folder, None, 60)
 
@@ -184,6 +227,7 @@ def full(*_, **__): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_its_run_and_leaves_the_others_alone(tmp_path, capsys):
     full = f"{FULL}if n_bits == 16: pathlib.Path.write_text = full"  # in the kernel, when it writes the record
     out, file = tmp_path / "out", write_sweep(tmp_path, full)
@@ -195,6 +239,7 @@ def test_a_full_disk_fails_its_run_and_leaves_the_others_alone(tmp_path, capsys)
     assert "No space left on device" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -244,7 +289,11 @@ def test_on_a_terminal_a_line_per_worker_and_one_for_the_whole_are_kept_up_to_da
     screen.started(runs[0], "worker 1")
     now = 10
     screen.started(runs[1], "worker 2")
-    assert [bar.desc for bar in screen.bars] == [f"worker 1: {runs[0].name} (10 s)", f"worker 2: {runs[1].name} (0 s)", "0 of 3 runs ended"]
+    assert [bar.desc for bar in screen.bars] == [
+        f"worker 1: {runs[0].name} (10 s)",
+        f"worker 2: {runs[1].name} (0 s)",
+        "0 of 3 runs ended",
+    ]
     now = 50
     screen.ended(runs[1], None, 40.0)
     assert [bar.desc for bar in screen.bars[1:]] == ["", "1 of 3 runs ended, about 40 s left"]
@@ -252,38 +301,41 @@ def test_on_a_terminal_a_line_per_worker_and_one_for_the_whole_are_kept_up_to_da
     screen.started(runs[2], "worker 2")
     now = 60
     screen.ended(runs[0], "cell 4: ValueError: no", 60.0)
-    assert f"[2/3] {runs[0].name}: failed after 60 s: cell 4: ValueError: no (about 40 s left)\n" in screen.stream.getvalue()
+    assert (
+        f"[2/3] {runs[0].name}: failed after 60 s: cell 4: ValueError: no (about 40 s left)\n"
+        in screen.stream.getvalue()
+    )
     now = 70
     screen.tick()
-    assert [bar.desc for bar in screen.bars] == [f"worker 2: {runs[2].name} (20 s)", "", "2 of 3 runs ended, about 30 s left"]
+    assert [bar.desc for bar in screen.bars] == [
+        f"worker 2: {runs[2].name} (20 s)",
+        "",
+        "2 of 3 runs ended, about 30 s left",
+    ]
     screen.end()
     assert screen.bars == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+@pytest.mark.slow
 def test_a_stopped_sweep_leaves_no_process_and_loses_nothing_finished(tmp_path, capsys, how):
-    (tmp_path / "slow").touch()
-    slow = f"if n_bits == 32 and os.path.exists({str(tmp_path / 'slow')!r}):\n    open(f'{{out}}/kernel.tmp', 'w').write(f'{{os.getpid()}} {{os.getppid()}}')\n    os.rename(f'{{out}}/kernel.tmp', f'{{out}}/kernel')\n    time.sleep(600)"
-    out, file = tmp_path / "out", write_sweep(tmp_path, slow, grid={"n_bits": [16, 32] if how is signal.SIGINT else [32]})
-    # pytest may itself run with Ctrl-C ignored, and children inherit that
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from dlchkit.cli import main; sys.exit(main())"
-    arguments = [sys.executable, "-c", code, "sweep", str(file), "-o", str(out)]
-    sweep = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    out = tmp_path / "out"
+    file = write_sweep(tmp_path, SLEEPS_ONCE, grid={"n_bits": [16, 32] if how is signal.SIGINT else [32]})
+    sweep = start_sweep(file, out)
     try:
-        kernel = wait_for(lambda: list(out.glob("small/*/kernel")))[0]
+        processes = kernel_of(out)
         sweep.send_signal(how)
-        said = sweep.communicate(timeout=40)[1]
+        _, said = sweep.communicate(timeout=120)
     finally:
         sweep.kill()
     assert sweep.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
     assert how is signal.SIGKILL or said == "dlchkit: stopped; the same command goes on where it was\n"
-    wait_for(lambda: not any(is_alive(int(process)) for process in kernel.read_text().split()))
+    wait_for(lambda: not any(map(is_alive, processes)))
 
     runs = runs_of(out)
     assert runs[32, 0].state() == "open"
     if how is signal.SIGINT:
         before = runs[16, 0].record().findings["ended"]
-        (tmp_path / "slow").unlink()
         assert command(file, out) == 0
         assert "2 runs: 1 done before, 1 to do" in capsys.readouterr().out
         assert runs[32, 0].state() == "done" and runs[16, 0].record().findings["ended"] == before
@@ -316,7 +368,9 @@ def test_only_a_complete_record_of_this_very_run_counts(tmp_path):
     assert run.state() == "open"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digest": "another", "cell": 1, "error": "e"}', '{"digest": "DIGEST"}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"digest": "another", "cell": 1, "error": "e"}', '{"digest": "DIGEST"}']
+)
 def test_a_note_of_another_or_a_damaged_failure_does_not_count(tmp_path, content):
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
     run.folder.mkdir(parents=True)

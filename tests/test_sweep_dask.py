@@ -5,10 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
-from small_sweep import command, is_alive, runs_of, wait_for, write_sweep
+from small_sweep import (
+    SLEEPS_ONCE,
+    WAITS_FOR_ANOTHER,
+    command,
+    is_alive,
+    kernel_of,
+    runs_of,
+    start_sweep,
+    wait_for,
+    write_sweep,
+)
 
 from dlchkit.runs import cluster
 from dlchkit.runs.plan import in_order
@@ -17,13 +28,7 @@ from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
 
-SLOW = """
-first = f"{out}/kernel"
-if n_bits == 32 and not os.path.exists(first):
-    open(first + ".tmp", "w").write(f"{os.getpid()} {os.getppid()}")
-    os.rename(first + ".tmp", first)
-    time.sleep(600)
-"""
+pytestmark = pytest.mark.slow
 
 
 class Cluster:
@@ -32,18 +37,28 @@ class Cluster:
     def __init__(self, folder):
         self.folder, self.processes = folder, []
         place = folder / "scheduler.json"
-        self.run("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
-        self.address = wait_for(lambda: place.is_file() and place.read_text().strip().endswith("}") and json.loads(place.read_text())["address"])
+        self.run(
+            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place)
+        )
+        self.address = wait_for(
+            lambda: (
+                place.is_file() and place.read_text().strip().endswith("}") and json.loads(place.read_text())["address"]
+            )
+        )
 
     def run(self, program, *options):
         with open(self.folder / "log", "ab") as log:
-            self.processes.append(subprocess.Popen([sys.executable, "-m", f"distributed.cli.{program}", *options], stdout=log, stderr=log))
+            self.processes.append(
+                subprocess.Popen([sys.executable, "-m", f"distributed.cli.{program}", *options], stdout=log, stderr=log)
+            )
 
     def add_workers(self, n):
         for _ in range(n):
-            self.run("dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+            self.run(
+                "dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"
+            )
         with distributed.Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(n, timeout=40)
+            client.wait_for_workers(n, timeout=120)
 
     def close(self):
         for process in self.processes:
@@ -88,7 +103,9 @@ def test_backend_and_scheduler_belong_together(tmp_path, capsys):
 
 def test_dask_that_is_not_installed_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "pip install 'dlchkit[dask]'" in refuses(write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1")
+    assert "pip install 'dlchkit[dask]'" in refuses(
+        write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1"
+    )
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nothing", "carrier-pigeon://a:1", "tcp://127.0.0.1"])
@@ -108,7 +125,10 @@ def test_other_versions_are_refused(tmp_path, capsys, monkeypatch, two_workers):
     assert "dlchkit 0.1.0, here is 9.9" in refuses(write_sweep(tmp_path), tmp_path / "out", capsys, *on(two_workers))
 
 
-@pytest.mark.parametrize(("elsewhere", "said"), [(lambda folder, token: token, ""), (lambda folder, token: open(f"/absent/{token}"), "FileNotFound")])
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [(lambda folder, token: token, ""), (lambda folder, token: Path("/absent", token).read_text(), "FileNotFound")],
+)
 def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, two_workers, elsewhere, said):
     monkeypatch.setattr(cluster, "_leave_token", elsewhere)
     error = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, *on(two_workers))
@@ -116,14 +136,20 @@ def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, t
 
 
 def test_no_run_at_a_time_is_refused(tmp_path, capsys):
-    said = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1", "-j", "0")
+    said = refuses(
+        write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", "tcp://a:1", "-j", "0"
+    )
     assert "needs one at least" in said
 
 
 def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, capsys, two_workers):
-    (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, parameters: {data: no/such}, seeds: [0]}")
+    (tmp_path / "bits.yaml").write_text(
+        "{notebook: 03_increments, title: Bits, parameters: {data: no/such}, seeds: [0]}"
+    )
     error = refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers))
-    assert "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
+    assert (
+        "Dask worker tcp://127.0.0.1:" in error and "'no/such' is neither a folder nor a data set of the kit" in error
+    )
     assert "no/such" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(two_workers), "--dry-run")
 
 
@@ -131,27 +157,36 @@ def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch
     empty_cluster.add_workers(1)
     monkeypatch.setattr(cluster.preflight, "check", lambda wanted: os._exit(1))
     (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, seeds: [0]}")
-    assert "is gone; start the sweep again" in refuses(tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster))
+    assert "is gone; start the sweep again" in refuses(
+        tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster)
+    )
 
 
 # --- what is run ---
 
 
 def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monkeypatch, two_workers):
-    together = "open(f'{out}/here', 'w').close()\nimport pathlib\ndeadline = time.time() + 40\nwhile n_bits < 64 and len(list(pathlib.Path(out).parent.glob('*/here'))) < 2 and time.time() < deadline: time.sleep(0.02)"
     fails = "if n_bits == 64: os.kill(os.getpid(), 9)"
-    file = write_sweep(tmp_path, together, fails, grid={"n_bits": [16, 32, 64]})
+    file = write_sweep(tmp_path, WAITS_FOR_ANOTHER, fails, grid={"n_bits": [16, 32, 64]})
     monkeypatch.chdir(tmp_path)
     assert command(file, "out", *on(two_workers)) == 1  # a relative folder: the workers stand elsewhere
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "3 runs: 0 done before, 3 to do" and [line[:5] for line in shown[1:4]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert shown[0] == "3 runs: 0 done before, 3 to do" and [line[:5] for line in shown[1:4]] == [
+        "[1/3]",
+        "[2/3]",
+        "[3/3]",
+    ]
     assert shown[4].startswith("failed: small/n_bits=64_seed=0-") and "died" in shown[4].lower() and len(shown) == 6
     runs = runs_of(tmp_path / "out")
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "done", 32: "done", 64: "failed"}
     a, b = (runs[bits, 0].record() for bits in (16, 32))
     assert max(a.findings["began"], b.findings["began"]) < min(a.findings["ended"], b.findings["ended"])
     expected = {name: threads_per_worker(1) for name in THREAD_VARIABLES}
-    expected |= {name: int(value) for name, value in psutil.Process(two_workers.processes[1].pid).environ().items() if name in THREAD_VARIABLES}
+    expected |= {
+        name: int(value)
+        for name, value in psutil.Process(two_workers.processes[1].pid).environ().items()
+        if name in THREAD_VARIABLES
+    }
     assert {name: int(a.environment[name]) for name in THREAD_VARIABLES} == expected
     assert not list((tmp_path / "out").glob(".*"))  # no token is left
 
@@ -159,28 +194,15 @@ def test_runs_go_to_both_workers_and_failures_stay_alone(tmp_path, capsys, monke
     assert "2 done before, 1 failed before" in capsys.readouterr().out
 
 
-def start_sweep(file, out, cluster, *options):
-    # pytest may itself run with Ctrl-C ignored, and children inherit that
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from dlchkit.cli import main; sys.exit(main())"
-    arguments = [sys.executable, "-c", code, "sweep", str(file), "-o", str(out), *on(cluster), *options]
-    return subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def kernel_of(out):
-    """The kernel's and its run's process of the slow run."""
-    path = wait_for(lambda: list(out.glob("small/*/kernel")))[0]
-    return path, [int(process) for process in path.read_text().split()]
-
-
 def test_a_killed_worker_loses_nothing_finished_and_its_run_begins_again_elsewhere(tmp_path, two_workers):
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW)
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE)
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        _, processes = kernel_of(out)
+        processes = kernel_of(out)
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         stamp = (runs_of(out)[16, 0].folder / "result.json").stat().st_mtime_ns
         psutil.Process(psutil.Process(processes[1]).ppid()).kill()
-        said, errors = sweep.communicate(timeout=60)
+        said, errors = sweep.communicate(timeout=120)
     finally:
         sweep.kill()
     assert (sweep.returncode, errors) == (0, "") and said.count("\n") == 4
@@ -199,17 +221,21 @@ class Died:
 
 def test_a_run_that_kills_every_worker_fails_and_says_so(tmp_path):
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
-    assert cluster._outcome(run, Died(), "tcp://a:1") == run.failure()["error"] == "its Dask worker died 4 times in the middle of it"
+    assert (
+        cluster._outcome(run, Died(), "tcp://a:1")
+        == run.failure()["error"]
+        == "its Dask worker died 4 times in the middle of it"
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
 def test_a_stopped_sweep_leaves_no_process_on_the_workers(tmp_path, two_workers, how):
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW, grid={"n_bits": [32]})
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE, grid={"n_bits": [32]})
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        kernel, processes = kernel_of(out)
+        processes = kernel_of(out)
         sweep.send_signal(how)
-        errors = sweep.communicate(timeout=40)[1]
+        errors = sweep.communicate(timeout=120)[1]
     finally:
         sweep.kill()
     assert sweep.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
@@ -222,15 +248,19 @@ def test_a_stopped_sweep_leaves_no_process_on_the_workers(tmp_path, two_workers,
 
 
 def test_a_scheduler_that_goes_away_is_named(tmp_path, two_workers):  # the last test: it ends the cluster of the others
-    out, file = tmp_path / "out", write_sweep(tmp_path, SLOW)
-    sweep = start_sweep(file, out, two_workers)
+    out, file = tmp_path / "out", write_sweep(tmp_path, SLEEPS_ONCE)
+    sweep = start_sweep(file, out, *on(two_workers))
     try:
-        _, processes = kernel_of(out)
+        processes = kernel_of(out)
         wait_for(lambda: runs_of(out)[16, 0].state() == "done")
         two_workers.processes[0].kill()
-        errors = sweep.communicate(timeout=90)[1]
+        errors = sweep.communicate(timeout=120)[1]
     finally:
         sweep.kill()
-    assert sweep.returncode == 2 and errors.startswith(f"dlchkit: the Dask scheduler at {two_workers.address} is gone") and errors.count("\n") == 1
+    assert (
+        sweep.returncode == 2
+        and errors.startswith(f"dlchkit: the Dask scheduler at {two_workers.address} is gone")
+        and errors.count("\n") == 1
+    )
     assert runs_of(out)[16, 0].state() == "done"
     wait_for(lambda: not any(map(is_alive, processes)))

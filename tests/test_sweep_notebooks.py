@@ -1,4 +1,4 @@
-"""Sweeps of several notebooks: each gets what it has, those that read runs wait, and a failure stops only what rests on it."""
+"""Sweeps of several notebooks: parameters, readers of runs that wait for them, and failures."""
 
 import nbformat
 import pytest
@@ -14,7 +14,10 @@ from dlchkit.runs.plan import in_order, load_plan
 from dlchkit.runs.sweep_file import plan_sweep, plan_sweeps
 
 COMMON = 'seed: int = 0  # seed\nout: str = ""  # folder'
-SAVES = "from dlchkit.records import RunRecord\nRunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)"
+SAVES = """
+from dlchkit.records import RunRecord
+RunRecord({name!r}, {{}}, seed=seed, environment={{}}, findings=dict(found={found})).save(out)
+"""
 NOTEBOOKS = {  # name -> (parameters, what it records)
     "a": ("n_bits: int = 8  # bits", "n_bits"),
     "b": ('word: str = "x"  # a word\nn_bits: int = 8  # bits', "(1 / 0) if word == 'broken' else word"),
@@ -26,7 +29,10 @@ NOTEBOOKS = {  # name -> (parameters, what it records)
 def write(tmp_path):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for name, (parameters, found) in NOTEBOOKS.items():
-        cells = [new_code_cell(f"{parameters}\n{COMMON}", metadata={"tags": ["parameters"]}), new_code_cell(SAVES.format(name=name, found=found))]
+        cells = [
+            new_code_cell(f"{parameters}\n{COMMON}", metadata={"tags": ["parameters"]}),
+            new_code_cell(SAVES.format(name=name, found=found)),
+        ]
         nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / f"{name}.ipynb")
 
     def write(**entries):
@@ -37,6 +43,7 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_each_notebook_gets_the_parameters_it_has_and_the_last_one_the_folder_of_those_before(write, tmp_path):
     file = write(parameters={"word": "said"}, grid={"n_bits": [16, 32]}, seeds=[3])
     assert main(["sweep", str(file), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
@@ -47,6 +54,7 @@ def test_each_notebook_gets_the_parameters_it_has_and_the_last_one_the_folder_of
         assert len({run.folder.parent for run in point}) == 1 and point[0].folder.name == "a"
 
 
+@pytest.mark.slow
 def test_results_stand_by_notebook(write, tmp_path):
     file = write(grid={"n_bits": [16, 32]})
     assert main(["sweep", str(file), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
@@ -56,21 +64,26 @@ def test_results_stand_by_notebook(write, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_what_rests_on_a_failed_run_is_not_started_and_the_rest_goes_on(write, tmp_path, capsys):
-    file = write(grid={"word": ["broken", "well"]}, notebook=["b.ipynb", "c.ipynb", "a.ipynb"], parameters={"n_bits": 16})
+    file = write(
+        grid={"word": ["broken", "well"]}, notebook=["b.ipynb", "c.ipynb", "a.ipynb"], parameters={"n_bits": 16}
+    )
     with pytest.raises(DataError, match="in 'grid' what every notebook has"):  # a is the same run twice
         plan_sweep(file, tmp_path / "out")
     file = write(parameters={"word": "broken"}, notebook=["a.ipynb", "b.ipynb", "c.ipynb"])
     for _ in range(2):  # the second call leaves the failed one alone, and what rests on it
         assert main(["sweep", str(file), "-o", str(tmp_path / "out")]) == 1
         shown = capsys.readouterr().out
-        assert "ZeroDivisionError" in shown and "/c: not started, because three/seed=0-" in shown and "/b failed" in shown
+        assert (
+            "ZeroDivisionError" in shown and "/c: not started, because three/seed=0-" in shown and "/b failed" in shown
+        )
     assert [run.state() for run in load_plan(tmp_path / "out" / "three")[1]] == ["done", "failed", "open"]
 
 
 def test_the_reader_of_runs_is_done_anew_when_what_it_reads_changes(write, tmp_path):
     plain, changed = (in_order((plan_sweep(write(parameters={"word": word}), tmp_path),)) for word in ("x", "y"))
-    assert [one.digest == other.digest for one, other in zip(plain, changed)] == [True, False, False]
+    assert [one.digest == other.digest for one, other in zip(plain, changed, strict=True)] == [True, False, False]
 
 
 def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path):
@@ -90,7 +103,11 @@ def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path
 
 def test_given_parameters_win_and_a_given_seed_stands_for_all(write, tmp_path):
     sweep = plan_sweep(write(parameters={"word": "x"}, seeds=[0, 1]), tmp_path, parameters={"word": "z", "seed": "7"})
-    assert sweep.fixed["word"] == "z" and [run.parameters["seed"] for of_seed in sweep.runs for run in of_seed] == [7, 7, 7]
+    assert sweep.fixed["word"] == "z" and [run.parameters["seed"] for of_seed in sweep.runs for run in of_seed] == [
+        7,
+        7,
+        7,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,4 +140,8 @@ def test_runs_become_ready_when_all_that_they_rest_on_is_done(write, tmp_path):
     assert list(waiting.ended(b, None)) == [] and waiting.ready() == c and not waiting
     waiting = Waiting([a, b, c])
     waiting.ready()
-    assert list(waiting.ended(a, "broken")) == [Ended(c, f"not started, because {a.name} failed", 0.0)] and waiting.ready() == b and not waiting
+    assert (
+        list(waiting.ended(a, "broken")) == [Ended(c, f"not started, because {a.name} failed", 0.0)]
+        and waiting.ready() == b
+        and not waiting
+    )

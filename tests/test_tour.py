@@ -1,23 +1,24 @@
-"""The whole way at its smallest: six notebooks, one report, and going on after a stop."""
+"""The tour at its smallest: six notebooks and one report, a stop half-way, and two notebooks on own data."""
 
 import csv
 
+import numpy as np
 import pytest
+from small_sweep import SMALLEST_TOUR
 
 from dlchkit.cli import main
 from dlchkit.data.catalog import load
 from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
 from dlchkit.results.collect import read_results
-from dlchkit.runs import local as backends
+from dlchkit.runs import local
 from dlchkit.runs.plan import load_plan
 
-SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32, "bit_lengths": [8, 64]}
-OPTIONS = [word for name, value in SMALLEST.items() for word in ("-p", name, str(value))]
+pytestmark = pytest.mark.slow
 
 
 def runs_in(folder):
-    """Where the one tour in ``folder`` put a folder for each notebook."""
+    """The folder in which the tour has a folder for each notebook."""
     (point,) = (folder / "tour").glob("seed=0-*")
     return point
 
@@ -25,20 +26,22 @@ def runs_in(folder):
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
     folder = tmp_path_factory.mktemp("out")
-    assert main(["tour", "-o", str(folder), *OPTIONS]) == 0
+    assert main(["tour", "-o", str(folder), *SMALLEST_TOUR]) == 0
     return folder
 
 
 def test_every_notebook_leaves_a_complete_record(tour):
     _, runs = load_plan(tour / "tour")
-    assert len(runs) == 6 and all(run.state() == "done" and run.record().status == "complete" for run in runs)
+    assert [run.state() for run in runs] == ["done"] * 6
+    assert {run.record().status for run in runs} == {"complete"}
 
 
 def test_the_tour_is_a_sweep(tour, capsys):
     assert main(["report", str(tour)]) == 0
     page = (tour / "report.html").read_text()
     assert "The tour, 03_increments" in page
-    assert {results.name for results in read_results([tour])} == {f"tour/{run.folder.name}" for run in load_plan(tour / "tour")[1]}
+    _, runs = load_plan(tour / "tour")
+    assert {results.name for results in read_results([tour])} == {f"tour/{run.folder.name}" for run in runs}
 
 
 def test_the_record_of_the_increments_is_what_others_build_on(tour):
@@ -47,7 +50,8 @@ def test_the_record_of_the_increments_is_what_others_build_on(tour):
     for name, method in record.methods.items():
         assert len(method.seconds) == 3 and all(R.shape == (3, 3) for R in method.R.values())
         assert all(method.old_codes_unchanged) == (name != "joint")
-    assert {"map_image_to_text", "map_text_to_image", "time_reduction", "forgetting_from_joint_image_to_text"} <= record.metrics["dlch"].keys()
+    measures = {"map_image_to_text", "map_text_to_image", "time_reduction", "forgetting_from_joint_image_to_text"}
+    assert measures <= record.metrics["dlch"].keys()
 
 
 def test_the_report_is_one_page(tour):
@@ -58,42 +62,41 @@ def test_the_report_is_one_page(tour):
 def test_a_stopped_tour_goes_on_where_it_was(tour, capsys):
     (runs_in(tour) / "05_report" / "result.json").unlink()
     kept = (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns
-    assert main(["tour", "-o", str(tour), *OPTIONS]) == 0
+    assert main(["tour", "-o", str(tour), *SMALLEST_TOUR]) == 0
     shown = capsys.readouterr().out
-    assert "6 runs: 5 done before, 1 to do" in shown and shown.splitlines()[-1] == str((runs_in(tour) / "05_report" / "report.html").resolve())
+    assert "6 runs: 5 done before, 1 to do" in shown
+    assert shown.splitlines()[-1] == str((runs_in(tour) / "05_report" / "report.html").resolve())
     assert (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns == kept
 
 
 def test_a_tour_that_fails_says_where_and_names_no_report(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(backends, "run_sweeps", lambda sweeps, folder, **options: [(sweeps[0].runs[0][2], "cell 3: ValueError: broken")])
+    def fail(sweeps, folder, **options):
+        return [(sweeps[0].runs[0][2], "cell 3: ValueError: broken")]
+
+    monkeypatch.setattr(local, "run_sweeps", fail)
     assert main(["tour", "-o", str(tmp_path), "-p", "seed", "1"]) == 1
     shown = capsys.readouterr().out
     assert shown.startswith("failed: tour/seed=1-") and shown.endswith("/02_transfer: cell 3: ValueError: broken\n")
 
 
-def test_a_persons_own_pictures_and_texts_take_the_same_way(tmp_path, capsys):
+def write_items(folder):
+    """Write scenes as somebody's own pictures and an items.csv, whose first row has no text."""
     pairs = load(n=120, seed=5)
-    with open(tmp_path / "items.csv", "w", newline="") as file:
+    with open(folder / "items.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "image", "caption", "shows"])
-        for row, (item, text, labels) in enumerate(zip(pairs.ids, pairs.texts, pairs.labels)):
-            open_image(pairs.images[row]).save(tmp_path / f"{item}.png")
-            names = [name for name, shown in zip(pairs.class_names, labels) if shown]
+        for row, (item, text, labels) in enumerate(zip(pairs.ids, pairs.texts, pairs.labels, strict=True)):
+            open_image(pairs.images[row]).save(folder / f"{item}.png")
+            names = np.array(pairs.class_names)[labels]
             writer.writerow([item, f"{item}.png", text if row else "", "|".join(names)])
-    options = [
-        "tour",
-        "--data",
-        str(tmp_path),
-        "--text",
-        "caption",
-        "--labels",
-        "shows",
-        "--min-class-size",
-        "12",
-        "-o",
-        str(tmp_path / "out"),
-        *OPTIONS,
-    ]
+
+
+def test_own_pictures_and_texts_take_the_same_way(tmp_path, capsys, monkeypatch):
+    write_items(tmp_path)
+    (tmp_path / "tour.yaml").write_text("{title: Two of the six, notebook: [00_tour, 03_increments], seeds: [0]}")
+    monkeypatch.setattr("dlchkit.runs.tour.resource_folder", lambda name: tmp_path)
+    columns = ["--text", "caption", "--labels", "shows", "--min-class-size", "12"]
+    options = ["tour", "--data", str(tmp_path), *columns, "-o", str(tmp_path / "out"), *SMALLEST_TOUR]
     assert main(options) == 2
     assert main([*options, "--skip-bad-rows"]) == 0
     assert "left out:" in capsys.readouterr().out

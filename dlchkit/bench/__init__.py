@@ -1,5 +1,6 @@
-"""What the kit costs here, measured: `ranking` beside the field's loop, `search` beside plain FAISS, `increment`
-beside ever more old items, `scale` worked out from both, and `kills`, what is left of files after SIGKILL.
+"""The speed of the kit on this machine.
 
-`commands` puts them on the command line; nothing heavy is imported before a command runs.
+`ranking` compares tie-aware mAP with the field's loop, `search` compares an index with plain FAISS, and
+`increment` compares an increment of exact hashing at growing numbers of old items. `scale` extrapolates from
+their measurements. `commands` puts all four on the command line and imports them when a command runs.
 """

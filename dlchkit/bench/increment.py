@@ -1,7 +1,8 @@
-"""An increment of exact hashing beside 10^4, 10^5 and 10^6 old items: seconds and memory, which must not depend on them."""
+"""The time and memory of an increment of exact hashing at 10^4, 10^5 and 10^6 old items, which should not matter."""
 
 import copy
 import gc
+import itertools
 import json
 import os
 import subprocess
@@ -20,60 +21,78 @@ from dlchkit.errors import DataError, optional_module
 from dlchkit.lifelong import ExactLearner, load_exact, save_exact
 
 ITEMS = (10_000, 100_000, 1_000_000)
-STAGE = 10_000  # old items that come at once
-_SAMPLE = 0.0005  # seconds between looks at the memory in use
+STAGE = 10_000  # old items of one stage
+_SAMPLE = 0.0005  # seconds between readings of the memory in use
 
 
 def bench_increment(
-    *, items=ITEMS, n_new=2_000, n_classes=50, new_classes=5, n_bits=64, image_width=256, text_width=128, units=500, repeat=41, seed=0
+    *,
+    items=ITEMS,
+    n_new=2_000,
+    n_classes=50,
+    new_classes=5,
+    n_bits=64,
+    image_width=256,
+    text_width=128,
+    units=500,
+    repeat=41,
+    seed=0,
 ) -> dict:
     """Time the same increment on learners that have learned more and more old items.
 
-    One learner really learns the old items, stage after stage (`ExactLearner.observe`: sums,
-    codes, functions and code bank), and is kept at each size of ``items``. Then the same new
-    items, a part of them of classes never seen, are learned by copies of all of these, in
-    turn, ``repeat`` times, each size first in its turn; seconds of the processor on one
-    thread, so that what other programs take away is not counted.
+    One learner learns the old items, stage after stage (`ExactLearner.observe`: sums, codes, functions
+    and code bank), and is copied at each size of ``items``. Then copies of these copies learn the same
+    new items in turn, ``repeat`` times; each size comes first in its turn. Time is that of the processor
+    on one thread, so that other programs do not count.
 
-    Memory is measured in processes of their own, one per size: the learner is read from its
-    file, its bank filled again, one increment learned by a copy, freed memory handed back;
-    then the most resident memory (looked at every half millisecond) beyond the start while
-    a second copy learns it.
+    Memory is measured in one process for each size. It reads the learner from its file, fills its bank,
+    learns the increment with one copy and hands freed memory back; the peak is the most resident memory
+    (read every half millisecond) beyond this start while a second copy learns the increment.
 
     Parameters
     ----------
-    items : old items, increasing
-    n_new : items of the increment, of the last ``new_classes`` classes (half of them) and of all others
-    n_classes, new_classes : classes in all, and those of them that only the increment has
-    image_width, text_width, units : features of either side and units of the random layer
-    repeat : int; the medians count
+    items : sequence of int
+        Numbers of old items, increasing.
+    n_new : int
+        Items of the increment; half of them are of the last ``new_classes`` classes.
+    n_classes, new_classes : int
+        Classes in all, and those of them that only the increment has.
+    n_bits : int
+        Code length.
+    image_width, text_width, units : int
+        Features of either side, and units of the random layer.
+    repeat : int
+        Increments at each size; the medians count.
 
     Returns
     -------
-    dict of plain values, ready for JSON and for `work_out_scale`
-        ``rows``, for each size: ``n_items``, ``seconds`` (median), ``ratio`` (to the smallest
-        size: median over turns, so that both saw the same machine), ``runs``, ``peak_bytes`` of the increment, ``state_bytes`` after it,
-        ``learn_seconds`` of all its old items; ``largest_ratio``: of the largest ``ratio`` to the smallest;
-        ``seconds_per_increment`` and ``state_bytes`` at the largest size; ``n_features``: entries
-        of phi of both sides, after validation chose the units; what was asked for
+    dict
+        Plain values, ready for JSON. ``rows`` holds, for each size: ``n_items``; ``seconds`` (median);
+        ``ratio`` to the smallest size (median over turns, so that both sizes saw the same machine);
+        ``runs``; ``peak_bytes`` of the increment; ``state_bytes`` after it; ``learn_seconds`` of all old
+        items. ``largest_ratio`` is that of the slowest to the fastest size; ``seconds_per_increment``
+        and ``state_bytes`` are those of the largest size; ``n_features`` counts the entries of phi of
+        both sides, after validation chose the units.
 
     Raises
     ------
     DataError
-        for a number below 1, sizes that do not increase, or no class left for old items
+        For a number below 1, sizes that do not increase, or no class left for old items.
     """
     items = tuple(items)
-    _check(items, n_classes, new_classes, n_new=n_new, image_width=image_width, text_width=text_width, units=units, repeat=repeat)
-    drawn = {"n_classes": n_classes, "new_classes": new_classes, "image_width": image_width, "text_width": text_width, "seed": seed}
+    widths = {"image_width": image_width, "text_width": text_width}
+    _check(items, n_classes, new_classes, n_new=n_new, units=units, repeat=repeat, **widths)
+    drawn = {"n_classes": n_classes, "new_classes": new_classes, "seed": seed, **widths}
     new = increment_items(n_new, **drawn)
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         learners, seconds = _learned(items, ExactLearner(n_bits, units=units, seed=seed, device="cpu"), drawn)
         runs, after = _timed(learners, new, repeat)
-        files = [save_exact(learner.hashing, Path(folder) / f"{len(learner.bank)}.safetensors") for learner in learners]
+        files = [save_exact(one.hashing, Path(folder) / f"{len(one.bank)}.safetensors") for one in learners]
         n_features = sum(features.width for features in learners[0].hashing.features.values())
         del learners
         peaks = [_peak_in_a_process(file, items[: i + 1], n_new, drawn) for i, file in enumerate(files)]
-    medians, ratios = np.median(runs, axis=1), np.median(runs / runs[0], axis=1)
+    medians = np.median(runs, axis=1)
+    ratios = np.median(runs / runs[0], axis=1)
     rows = [
         {
             "n_items": n,
@@ -104,10 +123,12 @@ def bench_increment(
 
 
 def describe_increment(measured: dict) -> str:
-    """What `bench_increment` measured, one line for each size."""
+    """Describe the result of `bench_increment`, one line for each size."""
+    classes = f"{measured['n_new_classes']} of {measured['n_classes']} classes new"
+    sizes = f"{measured['n_features']:,} features, {measured['n_bits']} bits"
     head = (
-        f"an increment of {measured['new_items']:,} items, {measured['n_new_classes']} of {measured['n_classes']} classes new, {measured['n_features']:,} "
-        f"features, {measured['n_bits']} bits, one thread, medians of {measured['repeat']}; slowest / fastest size {measured['largest_ratio']:.3f}:"
+        f"an increment of {measured['new_items']:,} items, {classes}, {sizes}, one thread, "
+        f"medians of {measured['repeat']}; slowest / fastest size {measured['largest_ratio']:.3f}:"
     )
     lines = [
         f"{row['n_items']:>11,} old items  {1000 * row['seconds']:8.1f} ms, {row['ratio']:.3f} of the first  "
@@ -121,17 +142,19 @@ def describe_increment(measured: dict) -> str:
 
 
 def old_items(start, stop, **drawn) -> PairedFeatures:
-    """Old items from number ``start`` to ``stop``; they follow from these and the seed alone."""
+    """Draw the old items from number ``start`` to ``stop``; they depend on these and the seed alone."""
     old_classes = drawn["n_classes"] - drawn["new_classes"]
     ids = np.array([f"old{number}" for number in range(start, stop)])
     return _items(np.random.default_rng([drawn["seed"], 1, start]), np.arange(start, stop) % old_classes, ids, **drawn)
 
 
 def increment_items(n_new, **drawn) -> PairedFeatures:
-    """The new items: every other one of a new class."""
-    old_classes, count = drawn["n_classes"] - drawn["new_classes"], np.arange(n_new)
+    """Draw the new items, every other one of a new class."""
+    old_classes = drawn["n_classes"] - drawn["new_classes"]
+    count = np.arange(n_new)
     classes = np.where(count % 2, count // 2 % old_classes, old_classes + count // 2 % drawn["new_classes"])
-    return _items(np.random.default_rng([drawn["seed"], 2]), classes, np.array([f"new{number}" for number in count]), **drawn)
+    ids = np.array([f"new{number}" for number in count])
+    return _items(np.random.default_rng([drawn["seed"], 2]), classes, ids, **drawn)
 
 
 def _items(random, classes, ids, *, n_classes, image_width, text_width, seed, **_) -> PairedFeatures:
@@ -139,13 +162,14 @@ def _items(random, classes, ids, *, n_classes, image_width, text_width, seed, **
     for side, width in (("image", image_width), ("text", text_width)):
         centres = np.random.default_rng([seed, 0, width]).normal(size=(n_classes, width)).astype(np.float32)
         sides[side] = centres[classes] + 2 * random.standard_normal((len(classes), width), dtype=np.float32)
+    labels = np.eye(n_classes, dtype=bool)[classes]
     names = tuple(f"class{number}" for number in range(n_classes))
-    return PairedFeatures(ids=ids, labels=np.eye(n_classes, dtype=bool)[classes], class_names=names, groups=ids, **sides)
+    return PairedFeatures(ids=ids, labels=labels, class_names=names, groups=ids, **sides)
 
 
 def _stages(items):
-    """First and last number of every stage of old items; one ends at each size."""
-    for before, size in zip((0, *items), items):
+    """Yield the first and last number of every stage of old items; one stage ends at each size."""
+    for before, size in itertools.pairwise((0, *items)):
         for start in range(before, size, STAGE):
             yield start, min(start + STAGE, size)
 
@@ -154,8 +178,9 @@ def _stages(items):
 
 
 def _learned(items, learner, drawn):
-    """The learner at each size, and the seconds that all items until then took."""
-    copies, seconds, spent = [], [], 0.0
+    """Return the learner at each size, and the seconds that all items until then took."""
+    copies, seconds = [], []
+    spent = 0.0
     for start, stop in _stages(items):
         stage = _stage(old_items(start, stop, **drawn), learner)
         began = time.process_time()
@@ -174,18 +199,23 @@ def _stage(data, learner) -> Stage:
 
 def _copy(learner) -> ExactLearner:
     other = copy.copy(learner)
-    other.bank, other.hashing = learner.bank.copy(), copy.deepcopy(learner.hashing)  # the sums last: in the cache, whatever the bank's size
+    other.bank = learner.bank.copy()
+    other.hashing = copy.deepcopy(learner.hashing)  # last, so that the sums are in the cache whatever the bank's size
     return other
 
 
 def _timed(learners, new, repeat):
-    """Seconds float (sizes, turns) of learning ``new`` by copies, and state bytes after it; one turn before is not counted."""
-    runs, after = np.empty((len(learners), repeat + 1)), {}
+    """Return the seconds (sizes, turns) that copies take to learn ``new``, and their state bytes after it.
+
+    One turn before the others is not counted.
+    """
+    runs = np.empty((len(learners), repeat + 1))
+    after = {}
     for turn in range(repeat + 1):
         for size in np.roll(np.arange(len(learners)), turn):
             one = _copy(learners[size])
             stage = _stage(new, one)
-            gc.disable()  # as timeit does: when Python cleans up is no part of the increment
+            gc.disable()  # as timeit does: garbage collection is no part of the increment
             began = time.process_time()
             one.observe(stage)
             runs[size, turn] = time.process_time() - began
@@ -196,22 +226,27 @@ def _timed(learners, new, repeat):
 
 def _peak_in_a_process(file, items, n_new, drawn) -> int:
     task = json.dumps({"file": str(file), "items": items, "n_new": n_new, "drawn": drawn})
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc: an array's memory goes back when the array does, so resident is in use
+    # glibc then returns the memory of an array with the array, so that resident memory is memory in use.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
     program = [sys.executable, "-m", "dlchkit.bench.increment"]
     done = subprocess.run(program, check=False, input=task, capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise DataError(f"the process that measures memory failed: {(done.stderr.strip().splitlines() or [done.returncode])[-1]}")
+        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise DataError(f"the process that measures memory failed: {lines[-1]}")
     return json.loads(done.stdout)
 
 
 def _peak_of_increment(file, items, n_new, drawn) -> int:
-    """The most resident memory of one increment beyond what this process held before it."""
+    """Return the most resident memory of one increment beyond what this process held before it."""
     hashing = load_exact(file, device="cpu")
     learner = ExactLearner(hashing.n_bits, device="cpu")
     learner.hashing = hashing
     for start, stop in _stages(items):
-        data = old_items(start, stop, **{**drawn, "image_width": 1, "text_width": 1})  # labels and ids are what a bank takes
-        learner.bank.append(hashing.codes_of(data.labels), labels=data.labels, ids=data.ids, stage=learner.bank.n_stages)
+        data = old_items(
+            start, stop, **{**drawn, "image_width": 1, "text_width": 1}
+        )  # a bank takes labels and ids only
+        codes = hashing.codes_of(data.labels)
+        learner.bank.append(codes, labels=data.labels, ids=data.ids, stage=learner.bank.n_stages)
     new = increment_items(n_new, **drawn)
     with one_thread():
         _copy(learner).observe(_stage(new, learner))
@@ -224,8 +259,10 @@ def _peak_of_increment(file, items, n_new, drawn) -> int:
 
 @contextmanager
 def _most_resident():
-    """A list whose only entry is the most resident memory of this process inside the block."""
-    process, most, over = optional_module("psutil", "bench").Process(), [0], threading.Event()
+    """Yield a list whose only entry becomes the most resident memory of this process inside the block."""
+    process = optional_module("psutil", "bench").Process()
+    most = [0]
+    over = threading.Event()
 
     def look():
         while not over.is_set():
@@ -249,7 +286,9 @@ def _check(items, n_classes, new_classes, **numbers):
         raise DataError(f"items are {', '.join(map(str, items))}; name sizes from small to large, each once")
     old_classes = n_classes - new_classes
     if old_classes < 1 or items[0] < 2 * old_classes:
-        raise DataError(f"{items[0]} old items of {old_classes} classes; leave at least one class to them, and two items to every one of them")
+        raise DataError(
+            f"{items[0]} old items of {old_classes} classes; name at least one old class and two items of each"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tie-aware mAP beside what the field releases, in one process on one thread."""
+"""Tie-aware mAP compared with the loop that the field releases, in one process on one thread."""
 
 import numpy as np
 
@@ -16,29 +16,34 @@ LOOP_PAIRS = 2_000 * 18_000  # the loop is timed on as many queries as make up t
 
 
 def bench_map(*, size="mirflickr", n_queries=None, n_database=None, n_labels=None, n_bits=64, repeat=5, seed=0) -> dict:
-    """Seconds of tie-aware mAP and of the DCMH-style loop on the same synthetic codes.
+    """Time tie-aware mAP and the DCMH-style loop on the same synthetic codes.
 
     Parameters
     ----------
-    size : one of `SIZES`; n_queries, n_database and n_labels replace its numbers
-    repeat : int; both are timed in turn, this many times, and the medians taken
+    size : str
+        One of `SIZES`; n_queries, n_database and n_labels replace its numbers.
+    n_bits : int
+        Code length.
+    repeat : int
+        Timings of each, taken in turn; the medians count.
 
     Returns
     -------
-    dict of plain values, ready for JSON
-        ``tie_aware_seconds``, ``dcmh_loop_seconds`` and their ``ratio``; every single run in
-        ``tie_aware_runs``, ``dcmh_loop_runs``; ``dcmh_loop_queries_timed`` of ``n_queries``:
-        where fewer, the loop's seconds are scaled by n_queries / timed. ``map_of_timed_queries``
-        shows that both did the same work. ``tie_aware_peak_bytes`` is the most memory that
-        NumPy held beside the data, from a run of its own.
+    dict
+        Plain values, ready for JSON. ``tie_aware_seconds``, ``dcmh_loop_seconds`` and their ``ratio``;
+        every single timing in ``tie_aware_runs`` and ``dcmh_loop_runs``. The loop runs on
+        ``dcmh_loop_queries_timed`` of the ``n_queries``, and its seconds are scaled to all queries.
+        ``map_of_timed_queries`` shows that both did the same work. ``tie_aware_peak_bytes`` is the
+        most memory that NumPy held beside the data, from a run of its own.
 
     Raises
     ------
     DataError
-        for an unknown size, a number below 1 or a length that is no code length
+        For an unknown size, a number below 1 or a length that is no code length.
     """
     n_queries, n_database, n_labels = _sizes(size, n_queries, n_database, n_labels)
-    for name, value in {"queries": n_queries, "database": n_database, "labels": n_labels, "bits": n_bits, "repeat": repeat}.items():
+    asked = {"queries": n_queries, "database": n_database, "labels": n_labels, "bits": n_bits, "repeat": repeat}
+    for name, value in asked.items():
         if value < 1:
             raise DataError(f"{name} is {value}; it must be at least 1")
     data = synthetic_retrieval(n_queries, n_database, n_bits=n_bits, n_labels=n_labels, seed=seed)
@@ -73,12 +78,12 @@ def bench_map(*, size="mirflickr", n_queries=None, n_database=None, n_labels=Non
 
 
 def synthetic_retrieval(n_queries, n_database, *, n_bits, n_labels, seed):
-    """Codes that follow their labels, with noise, so that ranking them is neither easy nor hopeless.
+    """Draw codes that follow their labels, with noise, so that ranking them is neither easy nor hopeless.
 
     Returns
     -------
-    query_codes, database_codes, query_labels, database_labels : as `mean_average_precision` takes them;
-        an item has about four labels, at least one
+    query_codes, database_codes, query_labels, database_labels : ndarray
+        The arguments of `mean_average_precision`; an item has about four labels, at least one.
     """
     random = np.random.default_rng(seed)
     centres = random.normal(size=(n_labels, n_bits)).astype(np.float32)
@@ -93,17 +98,20 @@ def synthetic_retrieval(n_queries, n_database, *, n_bits, n_labels, seed):
 
 
 def describe_map(measured: dict) -> str:
-    """What `bench_map` measured, in one line for people."""
+    """Describe the result of `bench_map` in one line."""
     scaled = measured["dcmh_loop_queries_timed"] < measured["n_queries"]
     sample = f" (timed on {measured['dcmh_loop_queries_timed']:,} queries and scaled)" if scaled else ""
+    size = f"{measured['n_queries']:,} queries x {measured['n_database']:,} items"
+    codes = f"{measured['n_bits']} bits, {measured['n_labels']} labels"
+    memory = f"{measured['tie_aware_peak_bytes'] / 2**20:.1f} MiB beside the data"
     return (
-        f"{measured['n_queries']:,} queries x {measured['n_database']:,} items, {measured['n_bits']} bits, {measured['n_labels']} labels, one thread: "
-        f"tie-aware mAP takes {measured['tie_aware_seconds']:.3f} s and {measured['tie_aware_peak_bytes'] / 2**20:.1f} MiB beside the data, "
-        f"the DCMH-style loop {measured['dcmh_loop_seconds']:.2f} s{sample}, {measured['ratio']:.1f} times as long (medians of {measured['repeat']})"
+        f"{size}, {codes}, one thread: tie-aware mAP takes {measured['tie_aware_seconds']:.3f} s and {memory}, "
+        f"the DCMH-style loop {measured['dcmh_loop_seconds']:.2f} s{sample}, {measured['ratio']:.1f} times as long "
+        f"(medians of {measured['repeat']})"
     )
 
 
 def _sizes(size, *replaced):
     if size not in SIZES:
         raise DataError(f"size is {size!r}; it must be one of {', '.join(SIZES)}")
-    return [usual if own is None else own for own, usual in zip(replaced, SIZES[size])]
+    return [usual if own is None else own for own, usual in zip(replaced, SIZES[size], strict=True)]

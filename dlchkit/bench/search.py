@@ -1,6 +1,7 @@
-"""`FaissIndex` beside plain FAISS calls: queries per second, recall by distance, bytes per item."""
+"""`FaissIndex` compared with plain FAISS: queries per second, recall by distance, bytes per item."""
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -17,35 +18,39 @@ AT_LEAST = 0.1  # seconds that one timing lasts: fast kinds answer the batch sev
 
 
 def bench_search(*, items=ITEMS, bits=BITS, kinds=tuple(KINDS), n_queries=1_000, k=100, repeat=7, seed=0) -> dict:
-    """Every kind at every size and code length, beside plain FAISS on one thread in the same run.
+    """Time every kind of index at every size and code length, and plain FAISS, on one thread in the same run.
 
     Ours is `FaissIndex.search` from codes to distances; plain FAISS is ``search`` of the FAISS index inside it
     on bits packed beforehand (of "flat", its IndexBinaryFlat without ids). Both are timed in turn, ``repeat``
-    times, each first every other time, in seconds of the processor: what other programs take away is not
-    counted. Medians are taken, of ``ratio`` too: over the turns, so that both sides saw the same machine.
+    times, each first every other time, in seconds of the processor, so that other programs do not count.
+    The medians count; that of ``ratio`` is taken over the turns, so that both sides saw the same machine.
 
     .. math:: \\text{recall} = \\frac{1}{qk} \\sum_q |\\{ r : d(q, r) \\le d_k(q) \\}|
 
-    over the returned neighbours r, with d_k(q) the distance of the true k-th neighbour, by counting over all items.
+    over the returned neighbours r, where d_k(q) is the distance of the true k-th neighbour.
 
     Parameters
     ----------
-    items, bits, kinds : sizes of the database, code lengths and names from `dlchkit.index.KINDS`
-    n_queries, k : queries in a batch, neighbours of each
-    repeat : int; timings of each
+    items, bits, kinds : sequence
+        Sizes of the database, code lengths and names from `dlchkit.index.KINDS`.
+    n_queries, k : int
+        Queries in a batch, neighbours of each.
+    repeat : int
+        Timings of each.
 
     Returns
     -------
-    dict of plain values, ready for JSON
-        and in ``rows``, for each size, length and kind: ``queries_per_second``, ``plain_queries_per_second`` and their
-        ``ratio``; every timing of a batch in ``runs`` and ``plain_runs``; ``ids_seconds`` to look the string ids of a
-        batch up; ``recall``; ``build_seconds``; ``bytes_per_item``: resident memory that the filled index added,
-        ids included
+    dict
+        Plain values, ready for JSON. In ``rows``, for each size, length and kind: ``queries_per_second``,
+        ``plain_queries_per_second`` and their ``ratio``; every timing of a batch in ``runs`` and
+        ``plain_runs``; ``ids_seconds`` to look up the string ids of a batch; ``recall``;
+        ``build_seconds``; and ``bytes_per_item``, the resident memory that the filled index added,
+        ids included.
 
     Raises
     ------
     DataError
-        for a kind that does not exist, a number below 1, k above a size or a length that is no code length
+        For a kind that does not exist, a number below 1, k above a size or a length that is no code length.
     """
     faiss = optional_module("faiss", "search")
     _check(items, bits, kinds, n_queries=n_queries, k=k, repeat=repeat)
@@ -56,11 +61,12 @@ def bench_search(*, items=ITEMS, bits=BITS, kinds=tuple(KINDS), n_queries=1_000,
                 codes, queries = clustered_codes(n_items, n_queries, n_bits=n_bits, seed=seed)
                 farthest = kth_distances(queries, codes, k)
                 rows += [_measure(kind, codes, queries, farthest, k, repeat) for kind in kinds]
-    return {"what": "search", "n_queries": n_queries, "k": k, "threads": 1, "repeat": repeat, "rows": rows, **circumstances("faiss-cpu")}
+    asked = {"what": "search", "n_queries": n_queries, "k": k, "threads": 1, "repeat": repeat}
+    return {**asked, "rows": rows, **circumstances("faiss-cpu")}
 
 
 def clustered_codes(n_items, n_queries, *, n_bits, seed) -> tuple[np.ndarray, np.ndarray]:
-    """Packed codes of a database and of queries, uint8 (n, n_bits / 8), in clusters of about 1,000 items.
+    """Draw packed codes of a database and of queries, uint8 (n, n_bits / 8), in clusters of about 1,000 items.
 
     An item is the centre of its cluster with every bit flipped with probability .06; centres are random.
     """
@@ -75,28 +81,33 @@ def clustered_codes(n_items, n_queries, *, n_bits, seed) -> tuple[np.ndarray, np
 
 
 def kth_distances(queries, codes, k) -> np.ndarray:
-    """Distance of every query's k-th nearest item, int64 (n_queries,), by counting all distances of packed codes."""
+    """Find the distance of every query's k-th nearest item, int64 (n_queries,), by counting all distances."""
     queries, codes = as_words(queries), as_words(codes)
     histograms = (np.bincount(packed_hamming_distance(query[None], codes)[0]) for query in queries)
     return np.array([np.searchsorted(histogram.cumsum(), k) for histogram in histograms])
 
 
 def describe_search(measured: dict) -> str:
-    """What `bench_search` measured, one line for each row."""
-    head = f"batches of {measured['n_queries']:,} queries, {measured['k']} neighbours each, one thread, medians of {measured['repeat']}:"
-    lines = [
-        f"{row['n_items']:>11,} x {row['n_bits']:>3} bits  {row['kind']:<9}  {row['queries_per_second']:>9,.0f} queries/s, "
-        f"{row['ratio']:.3f} of plain FAISS, string ids {1000 * row['ids_seconds']:.0f} ms a batch, recall by distance {row['recall']:.4f}, "
-        f"built in {row['build_seconds']:.1f} s, {row['bytes_per_item']:.0f} bytes per item"
-        for row in measured["rows"]
-    ]
-    return "\n".join([head, *lines])
+    """Describe the result of `bench_search`, one line for each row."""
+    batches = f"batches of {measured['n_queries']:,} queries, {measured['k']} neighbours each"
+    head = f"{batches}, one thread, medians of {measured['repeat']}:"
+    return "\n".join([head, *map(_line, measured["rows"])])
+
+
+def _line(row):
+    size = f"{row['n_items']:>11,} x {row['n_bits']:>3} bits  {row['kind']:<9}"
+    speed = f"{row['queries_per_second']:>9,.0f} queries/s, {row['ratio']:.3f} of plain FAISS"
+    ids = f"string ids {1000 * row['ids_seconds']:.0f} ms a batch"
+    build = f"built in {row['build_seconds']:.1f} s, {row['bytes_per_item']:.0f} bytes per item"
+    return f"{size}  {speed}, {ids}, recall by distance {row['recall']:.4f}, {build}"
 
 
 def _measure(kind, packed, query_bits, farthest, k, repeat) -> dict:
     n_bits = 8 * packed.shape[1]
     index, build_seconds, held = _build(kind, packed)
-    plain = index.faiss_index.index if kind == "flat" else index.faiss_index
+    plain: Any = index.faiss_index
+    if kind == "flat":
+        plain = plain.index  # the one inside, without ids
     queries = unpack_codes(query_bits)
     calls = {"ours": (index.search, (queries, k)), "plain": (plain.search, (query_bits, k))}
     first, answer = seconds_of(*calls["ours"])
@@ -123,7 +134,7 @@ def _measure(kind, packed, query_bits, farthest, k, repeat) -> dict:
 
 
 def _build(kind, packed):
-    """The filled index, the seconds it took and the memory it holds."""
+    """Return the filled index, the seconds it took and the memory it holds."""
     codes, ids = unpack_codes(packed), np.array([f"item{i:09d}" for i in range(len(packed))])
     before = resident_bytes()
     start = time.process_time()

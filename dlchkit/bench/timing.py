@@ -1,4 +1,4 @@
-"""Seconds and bytes, measured the same way by every benchmark."""
+"""Seconds and bytes, measured in the same way by every benchmark."""
 
 import ctypes
 import gc
@@ -15,7 +15,7 @@ from dlchkit.errors import optional_module
 
 @contextmanager
 def one_thread(get=torch.get_num_threads, put=torch.set_num_threads):
-    """Everything inside on one thread; a library other than torch brings its own two functions."""
+    """Run the block on one thread; ``get`` and ``put`` are the functions of a library other than torch."""
     before = get()
     put(1)
     try:
@@ -25,14 +25,14 @@ def one_thread(get=torch.get_num_threads, put=torch.set_num_threads):
 
 
 def seconds_of(function, arguments):
-    """Seconds of one call, and its result."""
+    """Return the seconds of one call, and its result."""
     start = time.perf_counter()
     result = function(*arguments)
     return time.perf_counter() - start, result
 
 
 def peak_bytes(function, arguments) -> int:
-    """The most memory that Python and NumPy held during a call, beside what was there before."""
+    """Return the most memory that Python and NumPy allocated during a call."""
     tracemalloc.start()
     try:
         function(*arguments)
@@ -42,7 +42,7 @@ def peak_bytes(function, arguments) -> int:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is really in use: on glibc, freed memory is handed back first."""
+    """Return the resident memory of this process; on glibc, freed memory is handed back first."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if platform.system() == "Linux" else None
     if trim is not None:
@@ -51,8 +51,6 @@ def resident_bytes() -> int:
 
 
 def circumstances(*libraries) -> dict:
-    """``versions`` of Python, the kit and these libraries, and ``machine``: part of every measurement."""
-    return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("dlchkit", "numpy", *libraries)}},
-        "machine": platform.machine(),
-    }
+    """Return ``versions`` of Python, the kit and these libraries, and ``machine``."""
+    versions = {name: version(name) for name in ("dlchkit", "numpy", *libraries)}
+    return {"versions": {"python": platform.python_version(), **versions}, "machine": platform.machine()}

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from remains import Remains, state_of, temporary_files
 
-from dlchkit.bench.remains import leftovers, note, note_leftovers, opened_file
 from dlchkit.encoders.cache import cached_features
 from dlchkit.index import FaissIndex
 from dlchkit.lifelong import ExactHashing, load_exact, save_exact
@@ -17,37 +17,41 @@ from dlchkit.records import RunRecord
 
 CACHED = (256, 8_192)  # float32, 8 MB
 INDEXED = (10_000, 20_000)  # codes of the two indexes that are saved in turn
+IMPORTED = ["dlchkit.encoders.cache", "dlchkit.index", "dlchkit.lifelong", "dlchkit.records"]  # once for all writers
 
 
 class _Encoder:
-    """Gives every item the first letter's value, so that what a file should hold is seen from any of its entries."""
+    """Gives every item the first item's value: any entry of a file shows what the whole file should hold."""
 
-    fingerprint = "an encoder of the benchmark of kills"
+    fingerprint = "an encoder to be killed"
 
     def encode(self, items):
         return np.full(CACHED, float(items[0]), dtype=np.float32)
 
 
-def _write_cache(folder, number):
+def write_cache(folder: Path, number: int) -> None:
+    """Write features that hold this number into the feature cache."""
     cached_features(_Encoder(), np.array([str(number)] * CACHED[0]), folder=folder)
 
 
-def _look_cache(folder):
-    found = {}
-    for path in folder.glob("[!.]*.npy"):
-        try:
-            features = np.load(path, allow_pickle=False)
-            found[path.name] = "whole" if features.shape == CACHED and (features == features[0, 0]).all() else "of other content"
-        except (ValueError, EOFError, OSError) as error:
-            found[path.name] = str(error)
+def look_at_cache(folder: Path) -> dict[str, str]:
+    """The state of every file of cached features."""
+    found = {path.name: state_of(path, _holds_one_value) for path in folder.glob("[!.]*.npy")}
     return found or {"features": "absent"}
+
+
+def _holds_one_value(path):
+    features = np.load(path, allow_pickle=False)
+    return features.shape == CACHED and bool((features == features[0, 0]).all())
 
 
 @cache
 def _hashing(version):
-    random, n = np.random.default_rng(version), 100 * (1 + version)
+    random = np.random.default_rng(version)
+    n = 100 * (1 + version)
     labels = np.eye(4, dtype=bool)[np.arange(n) % 4]
-    return ExactHashing(16, units=150, ridge=1.0, device="cpu").partial_fit(random.normal(size=(n, 16)), random.normal(size=(n, 16)), labels)
+    hashing = ExactHashing(16, units=150, ridge=1.0, device="cpu")
+    return hashing.partial_fit(random.normal(size=(n, 16)), random.normal(size=(n, 16)), labels)
 
 
 @cache
@@ -58,28 +62,31 @@ def _index(version):
     return index
 
 
-def _write_saving(folder, number):
+def write_models(folder: Path, number: int) -> None:
+    """Save one of two versions of exact hashing, of an index and of a record over the other."""
     version = number % 2
     save_exact(_hashing(version), folder / "hashing.safetensors")
     _index(version).save(folder / "index")
     RunRecord("kills", {"version": version}, findings={"long": list(range(20_000))}).save(folder)
 
 
-def _look_saving(folder):
-    opened = {
+def look_at_models(folder: Path) -> dict[str, str]:
+    """The state of the hashing, the index and the record."""
+    is_right = {
         "hashing.safetensors": lambda path: load_exact(path, device="cpu").n_items in (100, 200),
         "index/index.json": lambda path: len(FaissIndex.load(path.parent)) in INDEXED,
         "result.json": lambda path: len(RunRecord.load(path.parent).findings["long"]) == 20_000,
     }
-    return {name: opened_file(folder / name, is_right) for name, is_right in opened.items()}
+    return {name: state_of(folder / name, check) for name, check in is_right.items()}
 
 
-WRITERS = {"cache": (_write_cache, _look_cache), "saving": (_write_saving, _look_saving)}
+WRITERS = {"cache": (write_cache, look_at_cache), "models": (write_models, look_at_models)}
 
 
 def _write_for_ever(kind, folder, ready):
-    write, number = WRITERS[kind][0], int.from_bytes(os.urandom(3))
-    for version in (0, 1):  # what is made once is made before
+    write, _ = WRITERS[kind]
+    number = int.from_bytes(os.urandom(3))
+    for version in (0, 1):  # models are fitted here, before the clock of the kill starts
         write(Path(folder) / "warm", version)
     ready.send(True)
     while True:
@@ -87,18 +94,18 @@ def _write_for_ever(kind, folder, ready):
         number += 1
 
 
-def kill_writers(kind: str, times: int, folder: Path, random: np.random.Generator, row: dict) -> None:
-    """Kill writers of one kind and count in ``row`` what was left, see `dlchkit.bench.kills.bench_kills`."""
+def kill_writers(kind: str, times: int, folder: Path, random: np.random.Generator) -> Remains:
+    """Kill a writer at random moments; after each kill look at its files, write once more and look again."""
     write, look = WRITERS[kind]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    once = _seconds(write, folder / "timed", 0) and _seconds(write, folder / "timed", 2)
+    context.set_forkserver_preload(IMPORTED)
+    write(folder / "timed", 0)
+    once = _seconds(write, folder / "timed", 2)
+    remains, killed = Remains(), folder / "killed"
     for _ in range(times):
-        killed = folder / "killed"
         if random.random() < 0.5:
-            note_leftovers(row, killed)
             shutil.rmtree(killed, ignore_errors=True)
-        before = leftovers(killed)
+        before = temporary_files(killed)
         ready, sender = context.Pipe(duplex=False)
         process = context.Process(target=_write_for_ever, args=(kind, str(folder), sender))
         process.start()
@@ -107,14 +114,15 @@ def kill_writers(kind: str, times: int, folder: Path, random: np.random.Generato
         process.kill()
         process.join()
         process.close()
-        row["interrupted"] += leftovers(killed) != before
-        note(row, look(killed))
-        row["second_runs"] += 1
+        remains.kills += 1
+        remains.interrupted += temporary_files(killed) != before
+        remains.note(look(killed))
         write(killed, 1)
         after = look(killed)
-        row["completed"] += set(after.values()) == {"whole"}
-        note(row, after)
-    note_leftovers(row, killed)
+        remains.second_runs += 1
+        remains.completed += set(after.values()) == {"whole"}
+        remains.note(after)
+    return remains
 
 
 def _seconds(function, *arguments):
