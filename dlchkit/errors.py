@@ -1,7 +1,9 @@
 """Errors caused by user input, reported in one line: what is wrong, where, and what would be right."""
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from types import ModuleType
 
 _LONGEST = 2000  # letters
 
@@ -40,3 +42,30 @@ def nearest_name(name: object, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def optional_module(name: str, extra: str) -> ModuleType:
+    """Import a module that comes with one of the kit's extras; where it is not installed, say how to install it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module.
+    extra : str
+        The extra in pyproject.toml that brings it.
+
+    Raises
+    ------
+    DataError
+        The module is not installed.
+
+    Examples
+    --------
+    >>> optional_module("no_such_module", "search")
+    Traceback (most recent call last):
+    dlchkit.errors.DataError: no_such_module is not installed; pip install "dlchkit[search]" brings it
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise DataError(f'{name} is not installed; pip install "dlchkit[{extra}]" brings it') from None

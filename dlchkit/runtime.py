@@ -1,5 +1,6 @@
-"""How torch computes here: the device, and initial weights that depend on a seed alone."""
+"""The device that torch computes on, and random numbers that depend on a seed alone."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -8,7 +9,7 @@ from dlchkit.errors import DataError
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """The named torch device; "auto" takes a GPU where there is one, else the CPU."""
+    """Return the named torch device; "auto" takes a GPU where there is one, else the CPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -21,9 +22,9 @@ def choose_device(device: str = "auto") -> torch.device:
 
 
 @contextmanager
-def seeded(seed: int):
+def seeded(seed: int) -> Iterator[None]:
     """Draw torch's random numbers from ``seed`` inside the block; outside, nothing has changed."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         torch.cuda.manual_seed_all(seed)
         yield

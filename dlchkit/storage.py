@@ -1,4 +1,4 @@
-"""Where files live and how they are written: whole or not at all."""
+"""Where files live, and how they are written: whole or not at all, and once."""
 
 import contextlib
 import glob
@@ -7,30 +7,34 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 
-_DAY = 86_400  # seconds; whoever still writes writes for less
+_DAY = 86_400  # seconds; longer than any write takes, so older temporary files are abandoned
+
+Value = TypeVar("Value")
 
 
 def data_home() -> Path:
-    """The folder for rendered data and cached features: ``$DLCHKIT_DATA``, else the platform's cache folder."""
+    """Return the folder for rendered data and cached features: ``$DLCHKIT_DATA``, else the platform's cache folder."""
     return Path(os.environ.get("DLCHKIT_DATA") or platformdirs.user_cache_dir("dlchkit"))
 
 
 def datasets_home() -> Path:
-    """The folder that data sets are looked up in by name: ``$DLCHKIT_DATASETS``, else ``data_home()/"datasets"``."""
+    """Return the folder where data sets are found by name: ``$DLCHKIT_DATASETS``, else ``data_home()/"datasets"``."""
     return Path(os.environ.get("DLCHKIT_DATASETS") or data_home() / "datasets")
 
 
 @contextmanager
-def atomic_path(path: Path):
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name only if the block ends well.
 
-    A reader, a full disk or a kill at any moment sees the old file, the new one or none,
-    never a part. What a kill has left of an earlier writing of this file goes after a day.
+    Whatever happens, there is the old file, the new one or none, never a part of one. Temporary files left by
+    a killed writer of this file are removed after one day.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,12 +58,11 @@ def _clear_away(path):
 
 
 @contextmanager
-def one_at_a_time(path: Path):
-    """Let one process, or thread, at a time make ``path``; the others wait, and should then look whether it is there.
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock while creating ``path``; a waiting process should check whether it exists by then.
 
-    filelock asks the operating system for the lock (``flock``), which ends with its holder,
-    however that ends; the empty files in ``.locks/`` mean nothing by themselves. torch and
-    the Hugging Face libraries rely on it.
+    The operating system's lock (``flock``, through filelock) ends with the process that holds it, however that
+    ends; the empty files in ``.locks/`` mean nothing by themselves.
     """
     from filelock import FileLock  # here, so that `dlchkit --help` does not wait for it
 
@@ -69,17 +72,44 @@ def one_at_a_time(path: Path):
         yield
 
 
-def read_json(path: Path):
-    """What a JSON file holds; ValueError whatever is wrong with its text, OSError where it cannot be read."""
+def made_once(
+    path: Path, read: Callable[[Path], Value | None], make: Callable[[], tuple[Value, Callable[[Path], Any]]]
+) -> Value:
+    """Read what ``path`` keeps, or make it and keep it; of several processes that ask at once, only one makes it.
+
+    Parameters
+    ----------
+    path : Path
+        The file that keeps the value.
+    read : callable
+        From ``path`` to the value; None where the file is absent or damaged.
+    make : callable
+        Returns the value and a function that writes it to a path.
+    """
+    value = read(path)
+    if value is None:
+        with one_at_a_time(path):
+            value = read(path)
+            if value is None:
+                value, write = make()
+                with atomic_path(path) as temporary:
+                    write(temporary)
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; ValueError for any fault of its text, OSError where it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def is_plain_name(name) -> bool:
-    """Whether this names a file in a folder, and nothing outside it."""
-    return isinstance(name, str) and name not in ("", ".", "..") and name.isprintable() and not {"/", "\\", ":"} & set(name)
+def is_plain_name(name: object) -> bool:
+    """Tell whether this names a file in a folder, and nothing outside it."""
+    if not isinstance(name, str) or name in ("", ".", ".."):
+        return False
+    return name.isprintable() and not {"/", "\\", ":"} & set(name)
 
 
 def _umask() -> int:
@@ -88,8 +118,8 @@ def _umask() -> int:
     return mask
 
 
-def digest(*parts) -> str:
-    """SHA-256 over strings and bytes, each marked off by its length; 64 hexadecimal digits."""
+def digest(*parts: str | bytes) -> str:
+    """Compute SHA-256 over strings and bytes, each marked off by its length; 64 hexadecimal digits."""
     sha = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else bytes(part)
@@ -99,7 +129,7 @@ def digest(*parts) -> str:
 
 
 def resource_folder(name: str) -> Path:
-    """The folder "notebooks" or "datasets": inside an installed package, beside it in a checkout."""
+    """Find the folder "notebooks" or "datasets": inside an installed package, beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name

@@ -1,8 +1,7 @@
-"""Downloads from a server on this machine: good, wrong, broken off and gone on with, refused."""
+"""Downloads from a server on this machine: good, wrong, broken off, refused."""
 
 import hashlib
 import json
-import re
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dlchkit.data.catalog import load
-from dlchkit.data.download import BLOCK, fetch
+from dlchkit.data.download import fetch
 from dlchkit.data.loaders import coco
 
 BODY = np.random.default_rng(0).bytes(300_000)
@@ -20,11 +19,12 @@ MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
 
 
 class Server:
-    """Serves files by path; remembers every request's Range and how many bytes it sent."""
+    """Serves files by path and counts the requests; ``breaks_after`` bytes it closes the connection."""
 
     def __init__(self):
-        self.files, self.ranges, self.sent = {"/a.zip": BODY}, [], 0
-        self.breaks_after, self.knows_ranges = None, True
+        self.files = {"/a.zip": BODY}
+        self.requests = 0
+        self.breaks_after = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,27 +42,16 @@ class Server:
         return f"http://127.0.0.1:{self._http.server_port}{path}"
 
     def answer(self, request):
-        asked = request.headers.get("Range")
-        self.ranges.append(asked)
+        self.requests += 1
         body = self.files.get(request.path)
         if body is None:
-            return request.send_error(404)
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked).group(1)) if asked and self.knows_ranges else 0
-        if start >= len(body):
-            request.send_response(416)
-            request.send_header("Content-Range", f"bytes */{len(body)}")
-            request.end_headers()
-            return None
-        request.send_response(206 if start else 200)
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        request.send_header("Content-Length", str(len(body) - start))
+            request.send_error(404)
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        part = body[start:][: self.breaks_after]
-        self.sent += len(part)  # before the write: the client may be done before this thread goes on
-        request.wfile.write(part)
+        request.wfile.write(body[: self.breaks_after])
         request.close_connection = True
-        return None
 
     def close(self):
         self._http.shutdown()
@@ -87,7 +76,8 @@ def test_a_good_file_arrives_once(server, tmp_path, capfd):
     for _ in range(2):
         path = fetch(server.url(), tmp_path / "sub" / "a.zip", checksum=MD5)
         assert path.read_bytes() == BODY
-    assert server.ranges == [None] and server.sent == len(BODY) and names_in(tmp_path / "sub") == ["a.zip"]
+    assert server.requests == 1
+    assert names_in(tmp_path / "sub") == ["a.zip"]
     assert capfd.readouterr() == ("", "")  # no terminal here, so no bar
 
 
@@ -105,50 +95,21 @@ def test_a_file_that_is_there_but_wrong_is_replaced(server, tmp_path):
     assert fetch(server.url(), tmp_path / "a.zip", checksum=MD5).read_bytes() == BODY
 
 
-def test_a_broken_download_goes_on_where_it_was(server, tmp_path, refused):
+def test_a_broken_download_leaves_nothing_and_starts_over(server, tmp_path, refused):
     server.breaks_after = 100_000
-    once = 100_000 // BLOCK * BLOCK
-    for kept in (once, 2 * once):
-        with refused(server.url(), f"{kept} bytes are kept"):
-            fetch(server.url(), tmp_path / "a.zip", checksum=MD5)
-        assert names_in(tmp_path) == ["a.zip.part"]
-    server.breaks_after = None
-    assert fetch(server.url(), tmp_path / "a.zip", checksum=MD5).read_bytes() == BODY
-    assert server.ranges == [None, f"bytes={once}-", f"bytes={2 * once}-"]
-    assert server.sent - len(BODY) == 2 * (100_000 - once) < 2 * BLOCK  # nothing sent twice but a part of a block
-    assert names_in(tmp_path) == ["a.zip"]
-
-
-def test_a_server_that_cannot_resume_starts_over(server, tmp_path, refused):
-    server.knows_ranges, server.breaks_after = False, 100_000
-    once = 100_000 // BLOCK * BLOCK
-    with refused(f"{once} bytes are kept"):
-        fetch(server.url(), tmp_path / "a.zip", checksum=MD5)
-    server.breaks_after = None
-    assert fetch(server.url(), tmp_path / "a.zip", checksum=MD5).read_bytes() == BODY
-    assert server.ranges == [None, f"bytes={once}-"] and server.sent == 100_000 + len(BODY)
-
-
-def test_kept_bytes_that_are_the_whole_file_are_enough(server, tmp_path):
-    (tmp_path / "a.zip.part").write_bytes(BODY)
-    assert fetch(server.url(), tmp_path / "a.zip", checksum=MD5).read_bytes() == BODY
-    assert server.sent == 0
-
-
-@pytest.mark.parametrize("kept", [BODY + b"more", BODY[:1000] + b"x" * 1000])
-def test_kept_bytes_of_another_file_are_thrown_away(server, tmp_path, refused, kept):
-    (tmp_path / "a.zip.part").write_bytes(kept)
-    with refused(server.url()):
+    with refused(server.url(), "could not be fetched", "100000 bytes read"):
         fetch(server.url(), tmp_path / "a.zip", checksum=MD5)
     assert names_in(tmp_path) == []
+    server.breaks_after = None
     assert fetch(server.url(), tmp_path / "a.zip", checksum=MD5).read_bytes() == BODY
+    assert names_in(tmp_path) == ["a.zip"]
 
 
 def test_a_refusal_and_no_server_are_one_line(server, tmp_path, refused):
     with refused(server.url("/none.zip"), "404"):
         fetch(server.url("/none.zip"), tmp_path / "a.zip", checksum=MD5)
     server.close()
-    with refused("could not be fetched", "0 bytes are kept"):
+    with refused(server.url(), "could not be fetched", "ConnectionError"):
         fetch(server.url(), tmp_path / "a.zip", checksum=MD5)
     server.__init__()
     assert names_in(tmp_path) == []
@@ -274,6 +235,6 @@ def test_coco_downloads_its_annotations_and_says_what_pictures_are_missing(serve
     for _ in range(2):
         with refused("train2017 has annotations but no pictures"):
             load("coco", root=root, download=True)
-    assert len(server.ranges) == 1 and names_in(root / "coco") == ["annotations"] and not (root / "outside.json").exists()
+    assert server.requests == 1 and names_in(root / "coco") == ["annotations"] and not (root / "outside.json").exists()
     write_coco(root / "coco", parts=())
     assert len(load("coco", root=root, download=True)) == 12

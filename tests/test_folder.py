@@ -141,7 +141,7 @@ def test_small_classes_go_with_the_rows_they_leave_bare(shop):
         ({"text": None, "texts": TEXTS}, {}, "no column 'text'; did you mean 'texts'?"),
         ({}, {"labels": "lable"}, "no column 'lable'; did you mean 'label'?"),
         ({}, {"labels": "label,colour"}, "no column 'colour'"),
-        ({}, {"group": "brand"}, "no column 'brand'; it has id, image, text, label"),
+        ({}, {"group": "brand"}, "no column 'brand'; there are id, image, text, label"),
         ({}, {"id": "idd"}, "no column 'idd'; did you mean 'id'?"),
         ({"image": None, "images": TEXTS}, {}, "no column 'image'; did you mean 'images'?"),
     ],

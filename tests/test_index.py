@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from dlchkit.bank import CodeBank
 from dlchkit.codes import hamming_distance
-from dlchkit.index import KINDS, FaissIndex, ids, load_index
-from dlchkit.index.ids import IdTable
+from dlchkit.index import KINDS, FaissIndex, load_index
 
-EXACT = [("flat", {}), ("ivf", {"n_lists": 4, "n_probe": 4})]
-ALL = [*EXACT, ("hnsw", {"n_candidates": 400}), ("multihash", {"n_hashes": 2, "bits_per_hash": 8, "n_flips": 8})]
+EXACT = [("flat", {}), ("ivf", {"nlist": 4, "nprobe": 4})]
+ALL = [*EXACT, ("hnsw", {"efSearch": 400}), ("multihash", {"nhash": 2, "b": 8, "nflip": 8})]
 
 
 def codes_of(n, n_bits=16, seed=0):
@@ -43,7 +42,7 @@ def plain_search(queries, database, names, k):
 @pytest.mark.parametrize("n_bits", [8, 16, 40, 64])
 def test_nearest_as_by_the_plain_reference(kind, options, n_bits):
     if kind == "multihash":
-        options = {"n_hashes": n_bits // 8, "bits_per_hash": 8, "n_flips": 8}  # every part may differ: nothing is missed
+        options = {"nhash": n_bits // 8, "b": 8, "nflip": 8}  # every part may differ: nothing is missed
     index, database, queries = filled(kind, n_bits=n_bits, **options), codes_of(300, n_bits), codes_of(20, n_bits, seed=1)
     answer = index.search(queries, 25)
     distances, found = plain_search(queries, database, names_of(300), 25)
@@ -140,7 +139,7 @@ def test_more_neighbours_than_items_gives_what_there_is():
 
 def test_an_approximate_kind_marks_what_it_did_not_find():
     ones = np.ones((1, 16), dtype=np.int8)
-    index = FaissIndex(16, kind="multihash", n_hashes=1, bits_per_hash=8, n_flips=0)
+    index = FaissIndex(16, kind="multihash", nhash=1, b=8, nflip=0)
     index.add(np.vstack([ones, -ones]), np.array(["near", "far"]))
     answer = index.search(ones, 2)
     assert answer.found.tolist() == [[True, False]] and answer.ids.tolist() == [["near", ""]]
@@ -227,9 +226,9 @@ def test_damaged_parts_are_refused(part, damage, tmp_path, refused):
         (lambda text: text[:-20], "not readable JSON"),
         (lambda text: text.replace('"count": 300', '"count": 299'), "was changed after it was written"),
         (lambda text: text.replace('"kind": "flat"', '"kind": "hnsw"'), "was changed after it was written"),
-        (lambda text: text.replace('"schema": 1', '"schema": 2'), "not an index of schema 1"),
-        (lambda text: "[1, 2]", "not an index of schema 1"),
-        (lambda text: json.dumps({"schema": 1}), "was changed after it was written"),
+        (lambda text: text.replace('"schema": 2', '"schema": 1'), "not an index of schema 2"),
+        (lambda text: "[1, 2]", "not an index of schema 2"),
+        (lambda text: json.dumps({"schema": 2}), "was changed after it was written"),
     ],
 )
 def test_damaged_headers_are_refused(change, said, tmp_path, refused):
@@ -284,40 +283,25 @@ def test_what_a_kind_cannot_do_names_the_kind_that_can(refused):
     with refused("needs 1,521 of them, got 300", "kind 'flat' takes any number"):
         filled("ivf")
     with refused("needs 390 of them"):
-        filled("ivf", n_lists=10)
+        filled("ivf", nlist=10)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"kind": "tree"}, "kind is 'tree'; it must be one of flat, ivf, hnsw, multihash"),
-        ({"kind": "flat", "n_probe": 3}, "kind 'flat' has no setting 'n_probe'; it has none"),
-        ({"kind": "ivf", "probes": 3}, "it has n_lists, n_probe"),
-        ({"kind": "ivf", "n_probe": 0}, "n_probe is 0"),
-        ({"kind": "hnsw", "n_links": 2.5}, "n_links is 2.5"),
+        ({"kind": "flat", "nprobe": 3}, "kind 'flat' has no setting 'nprobe'; it has none"),
+        ({"kind": "ivf", "probes": 3}, "it has nlist, nprobe"),
+        ({"kind": "ivf", "nprobe": 0}, "nprobe is 0"),
+        ({"kind": "hnsw", "M": 2.5}, "M is 2.5"),
         ({"n_bits": 12}, "n_bits is 12"),
     ],
 )
 def test_kinds_and_settings_that_do_not_exist(options, said, refused):
     with refused(said):
         FaissIndex(**{"n_bits": 16, **options})
-    with refused("3 hashes of 8 bits need 24; the codes have 16"):
-        filled("multihash", n_hashes=3, bits_per_hash=8)
-
-
-def test_ids_of_one_hash_stay_apart(monkeypatch, refused):
-    monkeypatch.setattr(ids, "BASE", 0)  # only the first letter counts: all of these have one hash
-    table = IdTable()
-    rows = table.append(*table.checked(names_of(20)))
-    np.testing.assert_array_equal(table.rows_of(names_of(20)[::-1]), rows[::-1])
-    table.remove(rows[:10])
-    np.testing.assert_array_equal(table.rows_of(names_of(10, 10)), rows[10:])
-    with refused("'item3' is not in the index"):
-        table.rows_of(["item3"])
-    with refused("'item12' is in the index twice"):
-        table.checked(["item99", "item12"])
-    with refused("'b' is in the index twice"):
-        IdTable().checked(["ba", "b", "bb", "b"])
+    with refused("3 tables of 8 bits need 24; the codes have 16"):
+        filled("multihash", nhash=3, b=8)
 
 
 def test_ids_of_any_alphabet_and_length():
@@ -329,11 +313,12 @@ def test_ids_of_any_alphabet_and_length():
     assert sorted(index.search(codes_of(1, 8), 7).ids[0]) == sorted(["ä", "a", "a a", "A", "00"])
 
 
-def test_item_by_item_the_table_keeps_few_runs():
-    table = IdTable()
-    for name in names_of(300):
-        table.append(*table.checked(np.array([name])))
-    assert len(table) == 300 and len(table._runs) <= 9 and table.rows_of(["item299", "item0"]).tolist() == [299, 0]
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_faiss_one_line_says_what_to_install(kind, monkeypatch, refused):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    index = FaissIndex(16, kind=kind)
+    with refused("faiss is not installed", 'pip install "dlchkit[search]"'):
+        index.add(codes_of(2000), names_of(2000))
 
 
 def test_importing_dlchkit_and_the_index_imports_no_faiss():

@@ -113,7 +113,7 @@ def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"I_tr": np.ones((11, 3))}, ["trainset_txt_img_cat.list has 12 rows, I_tr in raw_features.mat 11 and T_tr 12"]),
+        ({"I_tr": np.ones((11, 3))}, ["trainset_txt_img_cat.list has 12 rows", "features of 11 images and 12 texts"]),
         ({"T_te": np.full((TEST, 2), np.inf)}, ["testset_txt_img_cat.list line 1: text holds NaN or infinity", "(and 692 more rows)"]),
         ({"trainset_txt_img_cat": "a\tb\t1\nc\td\n"}, ["has 2 rows"]),
         ({"trainset_txt_img_cat": "a\tb\t1\n" * 11 + "c\td\n"}, ["line 12 is not 'text id, tab, image id, tab, class 1 to 3'"]),

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from dlchkit.bench.timing import circumstances, one_thread, resident_bytes
 from dlchkit.data import PairedFeatures, Stage
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, optional_module
 from dlchkit.lifelong import ExactLearner, load_exact, save_exact
 
 ITEMS = (10_000, 100_000, 1_000_000)
@@ -261,7 +260,7 @@ def _peak_of_increment(file, items, n_new, drawn) -> int:
 @contextmanager
 def _most_resident():
     """Yield a list whose only entry becomes the most resident memory of this process inside the block."""
-    process = psutil.Process()
+    process = optional_module("psutil", "bench").Process()
     most = [0]
     over = threading.Event()
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlchkit.bench.timing import circumstances, one_thread, resident_bytes, seconds_of
 from dlchkit.codes import as_words, check_n_bits, differing_bits, unpack_codes
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, optional_module
 from dlchkit.index import KINDS, FaissIndex
 
 ITEMS = (100_000, 1_000_000)
@@ -52,8 +52,7 @@ def bench_search(*, items=ITEMS, bits=BITS, kinds=tuple(KINDS), n_queries=1_000,
     DataError
         For a kind that does not exist, a number below 1, k above a size or a length that is no code length.
     """
-    import faiss
-
+    faiss = optional_module("faiss", "search")
     _check(items, bits, kinds, n_queries=n_queries, k=k, repeat=repeat)
     rows = []
     with one_thread(), one_thread(faiss.omp_get_max_threads, faiss.omp_set_num_threads):

@@ -8,8 +8,9 @@ import tracemalloc
 from contextlib import contextmanager
 from importlib.metadata import version
 
-import psutil
 import torch
+
+from dlchkit.errors import optional_module
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def resident_bytes() -> int:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if platform.system() == "Linux" else None
     if trim is not None:
         trim(0)
-    return psutil.Process().memory_info().rss
+    return optional_module("psutil", "bench").Process().memory_info().rss
 
 
 def circumstances(*libraries) -> dict:

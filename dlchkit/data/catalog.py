@@ -1,6 +1,5 @@
-"""One door to all data: `load` for image-text pairs, `load_source` for the source domain."""
+"""Find and read data sets: `load` for image-text pairs, `load_source` for the source domain."""
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,35 +11,53 @@ from dlchkit.data.loaders import clip_hashing_files, coco, dcmh_files, items_csv
 from dlchkit.data.loaders.row_checks import without_small_classes
 from dlchkit.data.loaders.source_folder import load_source_folder
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, data_home, datasets_home, one_at_a_time
+from dlchkit.storage import data_home, datasets_home, made_once
 
-SCENES_PAIRS, SCENES_SOURCE = 2400, 3200
+SCENES_PAIRS = 2400
+SCENES_SOURCE = 3200
 
 
 class Form(NamedTuple):
-    """A form in which pairs lie on disk: what it is called, how it is known, how it is read."""
+    """A form in which pairs lie on disk: its name, how it is recognised, how it is read, and which options it has."""
 
     title: str
     holds: Callable[[Path], bool]
     load: Callable[..., PairedDataset]
+    options: frozenset[str]
+
+
+def _form(title: str, holds: Callable, load: Callable, *options: str) -> Form:
+    return Form(title, holds, load, frozenset(options) | {"skip_bad_rows"})
 
 
 FORMS = (
-    Form("a folder with items.csv", items_csv.holds_items, items_csv.load_items),
-    Form("the Wikipedia set", wikipedia.holds_wikipedia, wikipedia.load_wikipedia),
-    Form("COCO annotations", coco.holds_coco, coco.load_coco),
-    Form("index.mat, caption.mat and label.mat", clip_hashing_files.holds_captioned, clip_hashing_files.load_captioned),
-    Form("IAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
-    Form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
-    Form("class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal),
+    _form("a folder with items.csv", items_csv.holds_items, items_csv.load_items, *items_csv.COLUMNS),
+    _form("the Wikipedia set", wikipedia.holds_wikipedia, wikipedia.load_wikipedia),
+    _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption"),
+    _form(
+        "index.mat, caption.mat and label.mat",
+        clip_hashing_files.holds_captioned,
+        clip_hashing_files.load_captioned,
+        "images",
+        "caption",
+    ),
+    _form("IAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
+    _form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
+    _form("class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal, "caption"),
 )
+OPTIONS = frozenset().union(*(form.options for form in FORMS))
 
+DCMH_LINKS = "from the links of https://github.com/jiangqy/DCMH-CVPR2017"
+PASCAL_PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 FETCH = {
-    "mirflickr": "fetch mirflickr25k-iall.mat, -yall.mat and -lall.mat from the links of https://github.com/jiangqy/DCMH-CVPR2017",
-    "nuswide": "fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) from the links of https://github.com/jiangqy/DCMH-CVPR2017",
-    "coco": f"load it with download=True for the annotations, fetch train2017.zip and val2017.zip from {coco.PAGE}, unpack them",
+    "mirflickr": f"fetch mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}",
+    "nuswide": f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}",
+    "coco": (
+        "load it with download=True for the annotations, "
+        f"fetch train2017.zip and val2017.zip from {coco.PAGE}, unpack them"
+    ),
     "wikipedia": f"fetch {', '.join(wikipedia.FILES)} from {wikipedia.PAGE}",
-    "pascal": "fetch pictures and sentences of https://vision.cs.uiuc.edu/pascal-sentences/ as CLASS/NAME.jpg and CLASS/NAME.txt",
+    "pascal": f"fetch pictures and sentences of {PASCAL_PAGE} as CLASS/NAME.jpg and CLASS/NAME.txt",
 }
 DOWNLOADS = {"coco": coco.download_coco}
 
@@ -59,23 +76,28 @@ def load(
 
     Parameters
     ----------
-    name_or_path : "scenes", the data set that the kit renders; "mirflickr", "nuswide",
-        "coco", "wikipedia" or "pascal", which lie in ``root/NAME``; the name of another
-        folder in ``root``; or the path of a folder or file, known by the files it holds
-    n, seed : how many scenes, and which; for "scenes" only
-    min_class_size : classes with fewer rows are left out, with the rows that then have no label
-    root : folder of data sets; None for ``$DLCHKIT_DATASETS``, else ``data_home()/"datasets"``
-    download : fetch first what the data set's terms allow and is not there yet
-    **options : of the loader that reads the form, in `dlchkit.data.loaders`: ``skip_bad_rows``
-        everywhere; ``text``, ``labels``, ``group``, ``image`` and ``id`` name columns of
-        an items.csv; ``images`` and ``caption`` where pictures lie apart or have several
-        texts. Column names that say nothing else than the defaults are ignored by forms
-        without columns; any other option that a form lacks is refused.
+    name_or_path : str or Path
+        "scenes", the data set that the kit renders; "mirflickr", "nuswide", "coco", "wikipedia" or "pascal", which
+        lie in ``root/NAME``; the name of another folder in ``root``; or the path of a folder or file, recognised
+        by the files it holds.
+    n, seed : int
+        How many scenes, and which; for "scenes" only.
+    min_class_size : int
+        Classes with fewer rows are left out, with the rows that then have no label.
+    root : str, Path or None
+        Folder of data sets; None for ``$DLCHKIT_DATASETS``, else ``data_home()/"datasets"``.
+    download : bool
+        Fetch first what the data set's terms allow and is not there yet.
+    **options
+        Options of the loader that reads the form, in `dlchkit.data.loaders`: ``skip_bad_rows`` everywhere;
+        ``text``, ``labels``, ``group``, ``image`` and ``id`` name columns of an items.csv; ``images`` and
+        ``caption`` where pictures lie apart or have several texts. Forms without columns ignore column names that
+        repeat the defaults; any other option that a form lacks is refused.
 
     Raises
     ------
     DataError
-        One line: what is missing or wrong, where, and what would be right.
+        Something is missing or wrong; the line says what, where, and what would be right.
 
     Examples
     --------
@@ -84,39 +106,55 @@ def load(
     (20, (20, 64, 64, 3), (20, 16))
     """
     if name_or_path == "scenes":
-        _accepted(_scenes, "scenes", "drawn by the kit", options)
+        _check_options(options, frozenset(), "scenes is drawn by the kit")
         data = _scenes(n, seed)
         return without_small_classes(data, min_class_size, Path("scenes")) if min_class_size else data
     if download:
         _download(name_or_path, root)
     place = locate(name_or_path, root=root)
     form = next(form for form in FORMS if form.holds(place))
-    data = form.load(place, **_accepted(form.load, place, form.title, options))
+    _check_options(options, form.options, f"{place} is {form.title}")
+    data = form.load(place, **{name: value for name, value in options.items() if name in form.options})
     return without_small_classes(data, min_class_size, place)
 
 
 def locate(name_or_path: str | Path, *, root: str | Path | None = None) -> Path:
-    """The folder or file that `load` would read, absolute; refused where there is none or nothing that the kit reads."""
+    """Find the folder or file that `load` would read; refused where there is none or no form that the kit reads.
+
+    Returns
+    -------
+    Path
+        An absolute path.
+    """
     place = _place(name_or_path, root)
-    known = str(name_or_path) if str(name_or_path) in FETCH else None
-    if not place.exists() and not known:
-        raise DataError(f"{str(name_or_path)!r} is neither a folder nor a data set of the kit; the kit has 'scenes', {', '.join(map(repr, FETCH))}")
-    if not place.exists() or not any(form.holds(place) for form in FORMS):
-        if known:
-            raise DataError(f"data set {known!r} is not in {place}: {FETCH[known]}, and put them into {place}; see datasets/{known}.md")
-        raise DataError(f"{place} holds none of what the kit reads: {'; '.join(form.title for form in FORMS)}; see datasets/README.md")
-    return place.resolve()
+    name = str(name_or_path)
+    if place.exists() and any(form.holds(place) for form in FORMS):
+        return place.resolve()
+    if name in FETCH:
+        raise DataError(
+            f"data set {name!r} is not in {place}: {FETCH[name]}, and put them into {place}; see datasets/{name}.md"
+        )
+    if place.exists():
+        titles = "; ".join(form.title for form in FORMS)
+        raise DataError(f"{place} holds none of what the kit reads: {titles}; see datasets/README.md")
+    known = ", ".join(map(repr, FETCH))
+    raise DataError(f"{name!r} is neither a folder nor a data set of the kit; the kit has 'scenes', {known}")
 
 
-def load_source(name_or_path: str | Path = "scenes", *, use: str = "images", n: int = SCENES_SOURCE, seed: int = 0) -> SourceDataset:
+def load_source(
+    name_or_path: str | Path = "scenes", *, use: str = "images", n: int = SCENES_SOURCE, seed: int = 0
+) -> SourceDataset:
     """Load the labelled, single-modal source domain.
 
     Parameters
     ----------
-    name_or_path : "scenes" (single objects drawn in another style), or a folder or its name
-        as for `load`; see `dlchkit.data.loaders.source_folder.load_source_folder`
-    use : "images" or "features": what a folder is read for
-    n, seed : how many pictures, and which; for "scenes" only
+    name_or_path : str or Path
+        "scenes" (single objects drawn in another style), or a folder or its name as for `load`; see
+        `dlchkit.data.loaders.source_folder.load_source_folder`.
+    use : str
+        "images" or "features": what a folder is read for.
+    n, seed : int
+        How many pictures, and which; for "scenes" only.
     """
     if name_or_path == "scenes":
         pixels, labels = _rendered("source", n, seed, scenes.render_source)
@@ -125,7 +163,7 @@ def load_source(name_or_path: str | Path = "scenes", *, use: str = "images", n: 
 
 
 def locate_source(name_or_path: str | Path) -> Path:
-    """The folder of a source domain that `load_source` would read; refused where there is none."""
+    """Find the folder of a source domain that `load_source` would read; refused where there is none."""
     folder = _place(name_or_path, None)
     if not folder.is_dir():
         name = str(name_or_path)
@@ -133,56 +171,55 @@ def locate_source(name_or_path: str | Path) -> Path:
     return folder.resolve()
 
 
-def _place(name_or_path, root) -> Path:
-    """A known name below ``root``; any other as the path it is, or a folder of that name below ``root``."""
+def _place(name_or_path: str | Path, root: str | Path | None) -> Path:
+    """Find a known name below ``root``; any other is a path, or else the name of a folder below ``root``."""
     path = Path(name_or_path)
     below = (Path(root) if root is not None else datasets_home()) / path
-    return below if str(name_or_path) in FETCH or (len(path.parts) == 1 and not path.exists() and below.exists()) else path
+    if str(name_or_path) in FETCH:
+        return below
+    is_name = len(path.parts) == 1 and not path.exists()
+    return below if is_name and below.exists() else path
 
 
-def _download(name_or_path, root):
-    if str(name_or_path) not in DOWNLOADS:
+def _download(name_or_path: str | Path, root: str | Path | None) -> None:
+    name = str(name_or_path)
+    if name not in DOWNLOADS:
+        known = ", ".join(map(repr, DOWNLOADS))
         raise DataError(
-            f"the kit downloads {', '.join(map(repr, DOWNLOADS))} only, not {str(name_or_path)!r}; fetch its files by hand, see datasets/README.md"
+            f"the kit downloads {known} only, not {name!r}; fetch its files by hand, see datasets/README.md"
         )
-    DOWNLOADS[str(name_or_path)](_place(name_or_path, root))
+    DOWNLOADS[name](_place(name_or_path, root))
 
 
-def _accepted(loader, place, title, options) -> dict:
-    """The options that a loader has; others may only repeat the defaults of items.csv, or are refused."""
-    has = inspect.signature(loader).parameters
-    columns = inspect.signature(items_csv.load_items).parameters
-    known = {name for form in FORMS for name in inspect.signature(form.load).parameters}
+def _check_options(options: dict, taken: frozenset[str], what: str) -> None:
+    """Refuse options that no form has, and those that this form lacks, unless they repeat a default."""
     for name, value in options.items():
-        if name not in known:
-            raise TypeError(f"load() has no option {name!r}; it has {', '.join(sorted(known - {'place', 'folder'}))}")
-        if name not in has and name != "skip_bad_rows" and not (name in columns and value == columns[name].default):
-            raise DataError(f"{name} is {value!r}, but {place} is {title}, which has no such choice; leave {name} out")
-    return {name: value for name, value in options.items() if name in has}
+        if name not in OPTIONS:
+            raise TypeError(f"load() has no option {name!r}; it has {', '.join(sorted(OPTIONS))}")
+        repeats_default = name == "skip_bad_rows" or (name in items_csv.COLUMNS and value == items_csv.COLUMNS[name])
+        if name not in taken and not repeats_default:
+            raise DataError(f"{name} is {value!r}, but {what}, which has no such choice; leave {name} out")
 
 
 def _scenes(n, seed) -> PairedDataset:
     pixels, texts, labels = _rendered("pairs", n, seed, scenes.render_pairs)
     ids = np.array([f"scene-{i:05d}" for i in range(n)])
-    return PairedDataset(ids=ids, labels=labels, class_names=scenes.KINDS, groups=ids, images=pixels, texts=np.asarray(texts))
+    return PairedDataset(ids=ids, labels=labels, class_names=scenes.KINDS, groups=ids, images=pixels, texts=texts)
 
 
-def _rendered(part, n, seed, render):
-    """Render, or read what was rendered before: the arrays of one part of scenes."""
+def _rendered(part: str, n: int, seed: int, render: Callable) -> list[np.ndarray]:
+    """Render the arrays of one part of scenes, or read those rendered before."""
+
+    def draw():
+        arrays = [np.asarray(array) for array in render(n, seed=seed)]
+        return arrays, lambda temporary: np.savez(temporary, *arrays)
+
     path = data_home() / "scenes" / f"{part}-v{scenes.VERSION}-n{n}-seed{seed}.npz"
-    arrays = _kept(path)
-    if arrays is None:
-        with one_at_a_time(path):  # of several processes that ask at once one renders, the others wait and read
-            arrays = _kept(path)
-            if arrays is None:
-                arrays = [np.asarray(array) for array in render(n, seed=seed)]
-                with atomic_path(path) as temporary:
-                    np.savez(temporary, *arrays)
-    return arrays
+    return made_once(path, _kept, draw)
 
 
-def _kept(path) -> list | None:
-    """The arrays of a .npz file; None if it is absent, or damaged from outside: then it is rendered again."""
+def _kept(path: Path) -> list[np.ndarray] | None:
+    """Read the arrays of a .npz file; None if it is absent or damaged, and is to be rendered again."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[f"arr_{i}"] for i in range(len(stored.files))]

@@ -1,10 +1,11 @@
-"""What flows: labelled pairs, the labelled source domain, their features, splits and stages.
+"""The data containers: labelled pairs, the labelled source domain, their features, splits and stages.
 
 A row selection ``x[rows]`` of any of these is again the same kind: a batch, a split and
 a stage are small data sets.
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,12 +15,17 @@ from dlchkit.errors import DataError
 class _Rows:
     """Row selection and length checks shared by the containers below."""
 
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # every container is a dataclass
     _whole = ("class_names", "left_out")  # fields that are not rows
 
     def __post_init__(self):
         for field in self._row_fields():
             if len(getattr(self, field)) != len(self):
-                raise DataError(f"{field} has {len(getattr(self, field))} rows, labels have {len(self)}; they must be equal")
+                raise DataError(
+                    f"{field} has {len(getattr(self, field))} rows, labels have {len(self)}; they must be equal"
+                )
 
     def _row_fields(self):
         return [f.name for f in fields(self) if f.name not in self._whole and getattr(self, f.name) is not None]
@@ -34,9 +40,13 @@ class _Rows:
     def concatenate(self, *others):
         """The same kind of data set with the rows of all, in order; class names must be equal."""
         if any(other.class_names != self.class_names for other in others):
-            raise DataError("data sets with different class names cannot be joined; give both the same classes in the same order")
+            raise DataError(
+                "data sets with different class names cannot be joined; give both the same classes in the same order"
+            )
         if any(other._row_fields() != self._row_fields() for other in others):
-            raise DataError("data sets that hold different fields cannot be joined; give both pictures, texts or features alike")
+            raise DataError(
+                "data sets that hold different fields cannot be joined; give both pictures, texts or features alike"
+            )
         joined = {name: np.concatenate([getattr(x, name) for x in (self, *others)]) for name in self._row_fields()}
         return replace(self, **joined)
 
@@ -104,7 +114,8 @@ class PairedFeatures(_Rows):
         unlabelled = ~self.labels.any(1)
         if unlabelled.any():
             raise DataError(
-                f"item {self.ids[unlabelled.argmax()]} has no label; every pair needs at least one of the {len(self.class_names)} classes"
+                f"item {self.ids[unlabelled.argmax()]} has no label; "
+                f"every pair needs at least one of the {len(self.class_names)} classes"
             )
 
 

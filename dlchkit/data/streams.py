@@ -1,4 +1,4 @@
-"""How a data set becomes queries, databases and stages; the same stream again from its file."""
+"""Split a data set into queries, databases and stages; save such a stream and load it again."""
 
 import json
 import warnings
@@ -15,35 +15,46 @@ from dlchkit.storage import atomic_path, digest, read_json
 ARRIVALS = ("last", "first", "leave_out")
 
 
-def retrieval_split(groups: np.ndarray, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def retrieval_split(
+    groups: np.ndarray, *, query_fraction: float = 0.15, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into queries and database so that no group stands on both sides.
 
     Parameters
     ----------
-    groups : array (n,) of group names
-    query_fraction : share of the groups that become queries, in (0, 1)
+    groups : array (n,)
+        Names of groups.
+    query_fraction : float
+        Share of the groups that become queries, in (0, 1).
+    seed : int
+        Fixes which groups.
 
     Returns
     -------
-    query_rows, database_rows : int64 arrays, sorted, disjoint, together all rows
+    query_rows, database_rows : int64 arrays
+        Sorted, disjoint, together all rows.
     """
     if not 0 < query_fraction < 1:
         raise DataError(f"query_fraction is {query_fraction}; it must lie between 0 and 1, e.g. 0.15")
     names, group = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        raise DataError(f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); a split by group needs at least two")
-    chosen = np.random.default_rng(seed).permutation(len(names))[: min(len(names) - 1, max(1, round(query_fraction * len(names))))]
+        raise DataError(
+            f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); "
+            "a split by group needs at least two"
+        )
+    n_queries = min(len(names) - 1, max(1, round(query_fraction * len(names))))
+    chosen = np.random.default_rng(seed).permutation(len(names))[:n_queries]
     is_query = np.isin(group, chosen)
     return np.flatnonzero(is_query), np.flatnonzero(~is_query)
 
 
 def split_rows(data: PairedFeatures, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The split that the data brings, else a `retrieval_split` by group.
+    """Take the split that the data brings, or else make a `retrieval_split` by group.
 
     Returns
     -------
-    query_rows, database_rows : int64 arrays, sorted; rows that the data's own split keeps
-        for validation are in neither
+    query_rows, database_rows : int64 arrays
+        Sorted; rows that the data's own split keeps for validation are in neither.
     """
     if data.split is None:
         return retrieval_split(data.groups, query_fraction=query_fraction, seed=seed)
@@ -51,7 +62,7 @@ def split_rows(data: PairedFeatures, *, query_fraction: float = 0.15, seed: int 
 
 
 def stage_sizes(n_classes: int, n_stages: int) -> list[int]:
-    """Classes per stage: about 40% in the first, the rest in equal increments no larger than it.
+    """Choose the classes per stage: about 40% in the first, the others in equal increments no larger than it.
 
     Examples
     --------
@@ -59,7 +70,10 @@ def stage_sizes(n_classes: int, n_stages: int) -> list[int]:
     ([10, 4, 4, 4, 4], [5, 4, 4], [4, 3, 3])
     """
     if not 1 <= n_stages <= n_classes:
-        raise DataError(f"{n_classes} classes cannot fill {n_stages} stages; ask for 1 to {n_classes} stages, or lower the smallest class size")
+        raise DataError(
+            f"{n_classes} classes cannot fill {n_stages} stages; "
+            f"ask for 1 to {n_classes} stages, or lower the smallest class size"
+        )
     if n_stages == 1:
         return [n_classes]
     increment = min(max(1, round(0.6 * n_classes / (n_stages - 1))), n_classes // n_stages)
@@ -92,16 +106,21 @@ def class_incremental_stream(
 
     Parameters
     ----------
-    data : PairedFeatures; where it brings its own split, that one holds
-    classes_per_stage : how many classes arrive in each stage; they must add up to n_classes
-    arrival : when an item comes whose labels belong to several stages. "last": with the last
-        of them, so that no stage shows a label before its class. "first": with the first,
-        its later labels hidden for good, from relevance too. "leave_out": never; a warning
-        says how many.
-    query_fraction, split_seed : see `retrieval_split`. The split does not follow ``seed``:
-        runs over seeds share their queries, and what was tuned on their database never met them
-    class_order : permutation of the class positions; None draws one from ``seed``
-    seed : fixes the class order
+    data : PairedFeatures
+        Where it brings its own split, that one is used.
+    classes_per_stage : list of int
+        How many classes arrive in each stage; they must add up to n_classes.
+    arrival : str
+        When an item arrives whose labels belong to several stages. "last": with the last of them, so that no stage
+        shows a label before its class. "first": with the first, its later labels hidden for good, from relevance
+        too. "leave_out": never; a warning says how many.
+    query_fraction, split_seed : float, int
+        See `retrieval_split`. The split does not follow ``seed``: runs over seeds share their queries, and settings
+        tuned on their database never saw them.
+    class_order : array or None
+        Permutation of the class positions; None draws one from ``seed``.
+    seed : int
+        Fixes the class order.
 
     Returns
     -------
@@ -109,14 +128,17 @@ def class_incremental_stream(
 
     Notes
     -----
-    "last" is the rule of DLCH (22 + 2 labels of MIRFlickr) and DICH (21 + 3), where an item
-    with any new label is incremental, and of THOR's chunks (17 labels, then one more each).
+    "last" is the rule of DLCH (22 + 2 labels of MIRFlickr) and DICH (21 + 3), where an item with any new label is
+    incremental, and of THOR's chunks (17 labels, then one more each).
     """
     n_classes = len(data.class_names)
     check_stages(classes_per_stage, n_classes)
     if arrival not in ARRIVALS:
-        raise DataError(f"arrival is {arrival!r}; an item of several stages arrives by one of {', '.join(map(repr, ARRIVALS))}")
-    order = np.random.default_rng(seed).permutation(n_classes) if class_order is None else np.asarray(class_order)
+        known = ", ".join(map(repr, ARRIVALS))
+        raise DataError(f"arrival is {arrival!r}; an item of several stages arrives by one of {known}")
+    if class_order is None:
+        class_order = np.random.default_rng(seed).permutation(n_classes)
+    order = np.asarray(class_order)
     if not np.array_equal(np.sort(order), np.arange(n_classes)):
         raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
     stage_of_class = np.empty(n_classes, dtype=int)
@@ -139,14 +161,15 @@ def class_incremental_stream(
 
 
 def _arrival_stages(labels, stage_of_class, arrival):
-    """Stage in which each item arrives; -1 for never."""
+    """Find the stage in which each item arrives; -1 for never."""
     last = np.where(labels, stage_of_class, -1).max(1)
     if arrival == "last":
         return last
     first = np.where(labels, stage_of_class, len(stage_of_class)).min(1)
     if arrival == "first":
         return first
-    if (several := int((first != last).sum())) > 0:
+    several = int((first != last).sum())
+    if several:
         warnings.warn(f"{several} of {len(labels)} items have labels of several stages and are left out", stacklevel=3)
     return np.where(first == last, last, -1)
 
@@ -154,12 +177,15 @@ def _arrival_stages(labels, stage_of_class, arrival):
 def _arriving(data, rows, arrives, stage, side):
     chosen = rows[arrives[rows] == stage]
     if len(chosen) == 0:
-        raise DataError(f"stage {stage} has no {side} item: its classes are too small for this split; use fewer stages or larger classes")
+        raise DataError(
+            f"stage {stage} has no {side} item: its classes are too small for this split; "
+            "use fewer stages or larger classes"
+        )
     return data[chosen]
 
 
 def stream_digest(stream: tuple[Stage, ...]) -> str:
-    """16 hex digits that change with any item's side or stage, any label, or the order of classes: printed beside every number."""
+    """Compute 16 hexadecimal digits that change with any item's side or stage, any label, or the order of classes."""
     parts = [part for stage in stream for part in (stage.database, stage.query)]
     labels = [np.packbits(part.labels, axis=1).tobytes() for part in parts]
     return digest(json.dumps([_index(stage) for stage in stream]), *labels)[:16]
@@ -168,53 +194,86 @@ def stream_digest(stream: tuple[Stage, ...]) -> str:
 def save_stream(stream: tuple[Stage, ...], path: str | Path) -> Path:
     """Write which item is query or database in which stage, as JSON with ids and class names."""
     names = stream[0].database.class_names
-    content = {"digest": stream_digest(stream), "class_names": list(names), "stages": [_index(stage) for stage in stream]}
+    stages = [_index(stage) for stage in stream]
+    content = {"digest": stream_digest(stream), "class_names": list(names), "stages": stages}
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return Path(path)
 
 
 def load_stream(path: str | Path, data: PairedFeatures) -> tuple[Stage, ...]:
-    """The stream of a file that `save_stream` wrote, on these features.
+    """Load the stream of a file that `save_stream` wrote, on these features.
 
     Raises
     ------
     DataError
-        if the file is no such file, names items or classes that the data lacks, or the
-        data's labels are not those of the stream that was saved
+        The file is no such file, names items or classes that the data lacks, or the data's labels are not those of
+        the stream that was saved.
     """
-    try:
-        content = read_json(Path(path))
-        names, written, stages = content["class_names"], content["digest"], content["stages"]
-        wanted = [(np.array(s["new_classes"], dtype=int), *([str(item) for item in s[side]] for side in ("database", "query"))) for s in stages]
-        if not isinstance(names, list) or any(new.ndim != 1 for new, *_ in wanted):
-            raise TypeError
-    except OSError:
-        raise DataError(f"stream file {path} cannot be read; save_stream writes one") from None
-    except (ValueError, KeyError, TypeError, OverflowError):
-        raise DataError(f"{path} is not a stream file; save_stream writes one") from None
-    if tuple(names) != tuple(data.class_names):
-        raise DataError(f"{path} was saved for classes {', '.join(map(str, names[:3]))}, ...; the data has {', '.join(data.class_names[:3])}, ...")
+    names, written, stages = _read_stream(Path(path))
+    if names != data.class_names:
+        raise DataError(
+            f"{path} was saved for classes {', '.join(names[:3])}, ...; "
+            f"the data has {', '.join(data.class_names[:3])}, ..."
+        )
     row_of = {item: row for row, item in enumerate(data.ids.tolist())}
-    missing = next((item for _, *sides in wanted for side in sides for item in side if item not in row_of), None)
-    if missing is not None:
-        raise DataError(f"{path} names item {missing!r}, which the data does not hold; load the data it was saved for")
-    changed = DataError(f"the data's labels are not those that {path} was saved with; its digest {written} does not fit")
-    stream, seen = [], np.array([], dtype=int)
-    for index, (new, *sides) in enumerate(wanted):
+    changed = DataError(
+        f"the data's labels are not those that {path} was saved with; its digest {written} does not fit"
+    )
+
+    def items_of(ids: list[str], seen: np.ndarray) -> PairedFeatures:
+        for item in ids:
+            if item not in row_of:
+                raise DataError(
+                    f"{path} names item {item!r}, which the data does not hold; load the data it was saved for"
+                )
+        rows = np.array([row_of[item] for item in ids], dtype=int)
+        labels = data.labels[rows] & np.isin(np.arange(len(names)), seen)  # as arrival="first" hides later labels
+        if not labels.any(1).all():
+            raise changed
+        return replace(data[rows], labels=labels)
+
+    stream = []
+    seen = np.array([], dtype=int)
+    for index, (new, database, query) in enumerate(stages):
         seen = np.concatenate([seen, new])
-        parts = []
-        for side in sides:
-            rows = np.array([row_of[item] for item in side], dtype=int)
-            labels = data.labels[rows] & np.isin(np.arange(len(names)), seen)  # as arrival="first" hides later labels
-            if not labels.any(1).all():
-                raise changed
-            parts.append(replace(data[rows], labels=labels))
-        stream.append(Stage(index=index, new_classes=new, seen_classes=seen, database=parts[0], query=parts[1]))
+        stage = Stage(
+            index=index,
+            new_classes=new,
+            seen_classes=seen,
+            database=items_of(database, seen),
+            query=items_of(query, seen),
+        )
+        stream.append(stage)
     if stream_digest(tuple(stream)) != written:
         raise changed
     return tuple(stream)
 
 
+def _read_stream(path: Path) -> tuple[tuple[str, ...], str, list[tuple[np.ndarray, list[str], list[str]]]]:
+    """Read class names, digest, and new classes, database ids and query ids of every stage."""
+    try:
+        content = read_json(path)
+        stages = []
+        for stage in content["stages"]:
+            new = np.array(stage["new_classes"], dtype=int)
+            if new.ndim != 1:
+                raise TypeError
+            database = [str(item) for item in stage["database"]]
+            query = [str(item) for item in stage["query"]]
+            stages.append((new, database, query))
+        if not isinstance(content["class_names"], list):
+            raise TypeError
+        return tuple(map(str, content["class_names"])), content["digest"], stages
+    except OSError:
+        raise DataError(f"stream file {path} cannot be read; save_stream writes one") from None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise DataError(f"{path} is not a stream file; save_stream writes one") from None
+
+
 def _index(stage):
-    return {"new_classes": stage.new_classes.tolist(), "database": stage.database.ids.tolist(), "query": stage.query.ids.tolist()}
+    return {
+        "new_classes": stage.new_classes.tolist(),
+        "database": stage.database.ids.tolist(),
+        "query": stage.query.ids.tolist(),
+    }

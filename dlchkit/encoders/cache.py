@@ -1,50 +1,62 @@
 """The feature cache: frozen features are computed once for the same encoder and content."""
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from dlchkit.storage import atomic_path, data_home, digest, one_at_a_time
+from dlchkit.storage import data_home, digest, made_once
 
 BLOCK = 64  # pictures read at once: those of a large file never stand in memory together
 
 
-def cached_features(encoder, items: np.ndarray, *, folder: Path | None = None) -> np.ndarray:
-    """Encode ``items``, or read what the same encoder once made of the same content.
+class Encoder(Protocol):
+    """A frozen encoder: equal fingerprints mean equal features of equal items."""
+
+    fingerprint: str
+
+    def encode(self, items: np.ndarray, /) -> np.ndarray:
+        """Compute features, float32 (n, d)."""
+        ...
+
+
+def cached_features(encoder: Encoder, items: np.ndarray, *, folder: Path | None = None) -> np.ndarray:
+    """Encode ``items``, or read the features that the same encoder once made of the same content.
 
     Parameters
     ----------
-    encoder : has ``fingerprint`` (str) and ``encode(items)`` -> float32 (n, d)
-    items : pixels (n, height, width, 3), image file paths (n,) or texts (n,)
-    folder : where features are kept; default ``data_home()/features``
+    encoder : Encoder
+        Has ``fingerprint`` (str) and ``encode(items)``.
+    items : array
+        Pixels (n, height, width, 3), paths of image files (n,) or texts (n,).
+    folder : Path or None
+        Where features are kept; None takes ``data_home()/features``.
 
     Returns
     -------
-    float32 array (n, d). The key covers the encoder's weights and settings and the bytes
-    of every item (of the files themselves for paths), in order. Of several processes that
-    ask at once, one encodes and the others wait and read.
+    float32 array (n, d)
+        The key covers the encoder's weights and settings and the bytes of every item (for paths, of the files
+        themselves), in order. Of several processes that ask at once, one encodes and the others wait and read.
     """
-    path = (folder or data_home() / "features") / f"{digest(encoder.fingerprint, content_digest(items))[:32]}.npy"
-    features = _read(path, len(items))
-    if features is not None:
-        return features
-    with one_at_a_time(path):
-        features = _read(path, len(items))
-        if features is None:
-            features = encoder.encode(items)
-            with atomic_path(path) as temporary:
-                np.save(temporary, features, allow_pickle=False)
-    return features
+    key = digest(encoder.fingerprint, content_digest(items))[:32]
+
+    def encode():
+        features = encoder.encode(items)
+        return features, lambda temporary: np.save(temporary, features, allow_pickle=False)
+
+    path = (folder or data_home() / "features") / f"{key}.npy"
+    return made_once(path, lambda kept: _read(kept, len(items)), encode)
 
 
 def content_digest(items: np.ndarray) -> str:
-    """SHA-256 of what the items are: pixels, texts, or the bytes of the files they name."""
+    """Compute SHA-256 of pixels, of texts, or of the bytes of the files that paths name."""
     if items.dtype == np.uint8:
         blocks = (np.ascontiguousarray(items[start : start + BLOCK]).tobytes() for start in range(0, len(items), BLOCK))
         return digest(str(items.shape), *blocks)
     names = items.tolist()
-    is_file = bool(names) and Path(names[0]).is_absolute() and Path(names[0]).is_file()
-    return digest(*(digest(Path(name).read_bytes()) for name in names)) if is_file else digest(*names)
+    if names and Path(names[0]).is_absolute() and Path(names[0]).is_file():
+        return digest(*(digest(Path(name).read_bytes()) for name in names))
+    return digest(*names)
 
 
 def _read(path: Path, n: int) -> np.ndarray | None:
@@ -53,4 +65,5 @@ def _read(path: Path, n: int) -> np.ndarray | None:
             features = np.lib.format.read_array(file, allow_pickle=False)
     except Exception:  # absent, or damaged from outside, of which NumPy raises many kinds: computed again
         return None
-    return features if features.ndim == 2 and len(features) == n and features.dtype.kind == "f" else None
+    fits = features.ndim == 2 and len(features) == n and features.dtype.kind == "f"
+    return features if fits else None

@@ -1,13 +1,13 @@
-"""From data as people see it to frozen features, through the cache."""
+"""From pictures and texts to frozen features, through the cache."""
 
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures
-from dlchkit.encoders.cache import cached_features
+from dlchkit.encoders.cache import Encoder, cached_features
 from dlchkit.encoders.images import ImageEncoder
-from dlchkit.encoders.pretrain import pretrained_network, small_encoder
+from dlchkit.encoders.pretrain import OnEpoch, pretrained_network, small_encoder
 from dlchkit.encoders.texts import make_text_encoder
 from dlchkit.errors import DataError
 
@@ -20,50 +20,80 @@ def make_image_encoder(
     weights: str | Path = "",
     size: int = 224,
     seed: int = 0,
-    on_epoch=None,
+    on_epoch: OnEpoch | None = None,
 ) -> ImageEncoder | None:
-    """The image encoder a parameter names; None where the data brings its own features.
+    """Make the image encoder that a parameter names; None where the data brings its own features.
 
     Parameters
     ----------
-    name : "features" (those that data and source bring), "small" (the network trained on
-        the source), a torchvision classification model, or "auto": "features" where the
-        data has them, else "small"
-    weights : local state file; "" takes torchvision's published weights, or trains "small"
-    size : pixels per side for a torchvision model
+    name : str
+        "features" (those that data and source bring), "small" (the network trained on the source), a torchvision
+        classification model, or "auto": "features" where the data has them, else "small".
+    data : PairedDataset
+        Its pictures will be encoded.
+    source : SourceDataset or None
+        The pictures that "small" is trained on.
+    weights : str or Path
+        Local state file; "" takes torchvision's published weights, or trains "small".
+    size : int
+        Pixels per side for a torchvision model.
+    seed : int
+        Fixes the training of "small".
+    on_epoch : callable or None
+        See `pretrain_small_network`.
     """
     if name == "auto":
         name = "features" if data.image_features is not None else "small"
     if name == "features":
         if data.image_features is None:
-            raise DataError("image_encoder is 'features', but the data brings none; put image_features.npy beside items.csv, or name an encoder")
+            raise DataError(
+                "image_encoder is 'features', but the data brings none; put image_features.npy beside items.csv, "
+                "or name an encoder"
+            )
         return None
     if data.images is None:
         raise DataError(f"image_encoder is {name!r}, but the data has no pictures; use 'features'")
     if name == "small":
-        if source is None and not weights:
+        if weights:
+            return small_encoder(weights)
+        if source is None:
             raise DataError("image encoder 'small' is trained on a source domain; name one, or give image_weights")
-        return small_encoder(weights or pretrained_network(source, seed=seed, on_epoch=on_epoch)[0])
+        path, _ = pretrained_network(source, seed=seed, on_epoch=on_epoch)
+        return small_encoder(path)
     return ImageEncoder.from_torchvision(name, weights=weights or None, size=size)
 
 
-def paired_features(data: PairedDataset, *, image_encoder: ImageEncoder | None, text_encoder="tfidf", seed: int = 0) -> PairedFeatures:
-    """Frozen features of both modalities; a second call with the same content reads the cache.
+def paired_features(
+    data: PairedDataset,
+    *,
+    image_encoder: ImageEncoder | None,
+    text_encoder: str | Encoder = "tfidf",
+    seed: int = 0,
+) -> PairedFeatures:
+    """Compute frozen features of both modalities; a second call with the same content reads the cache.
 
     Parameters
     ----------
-    image_encoder : from `make_image_encoder`; None takes the features the data brings
-    text_encoder : a name for `make_text_encoder`, or an object with ``fingerprint`` and
-        ``encode``; data that brings text features keeps them
+    data : PairedDataset
+        Pairs of pictures (or their features) and texts (or theirs).
+    image_encoder : ImageEncoder or None
+        From `make_image_encoder`; None takes the features that the data brings.
+    text_encoder : str or Encoder
+        A name for `make_text_encoder`, or an object with ``fingerprint`` and ``encode``; data that brings text
+        features keeps them.
+    seed : int
+        For text encoders that are trained.
 
     Notes
     -----
-    A vocabulary ("tfidf", "bow", "trained") is learned from all texts given, as in both
-    papers, without labels; a text of which it knows no word is all zeros.
+    A vocabulary ("tfidf", "bow", "trained") is learned from all texts given, as in both papers, without labels;
+    the features of a text without any of its words are zeros.
     """
-    image = data.image_features if image_encoder is None else cached_features(image_encoder, data.images)
+    image = _image_features(data, image_encoder, "the data brings no image features; name an image encoder")
     text = data.text_features
     if text is None:
+        if data.texts is None:
+            raise DataError("the data has no texts, so no encoder can be made for any; give a column of texts")
         if isinstance(text_encoder, str):
             text_encoder = make_text_encoder(text_encoder, data.texts, seed=seed)
         text = cached_features(text_encoder, data.texts)
@@ -79,8 +109,21 @@ def paired_features(data: PairedDataset, *, image_encoder: ImageEncoder | None, 
 
 
 def source_features(source: SourceDataset, *, image_encoder: ImageEncoder | None) -> SourceFeatures:
-    """Frozen features of the source pictures, by the encoder of the target's pictures."""
-    if image_encoder is None and source.image_features is None:
-        raise DataError("the target brings features but this source only pictures; both must come from one encoder")
-    image = source.image_features if image_encoder is None else cached_features(image_encoder.for_source(), source.images)
-    return SourceFeatures(image=np.asarray(image, dtype=np.float32), labels=source.labels, class_names=source.class_names)
+    """Compute frozen features of the source pictures, by the encoder of the target's pictures."""
+    encoder = None if image_encoder is None else image_encoder.for_source()
+    missing = "the target brings features but this source only pictures; both must come from one encoder"
+    image = _image_features(source, encoder, missing)
+    return SourceFeatures(
+        image=np.asarray(image, dtype=np.float32), labels=source.labels, class_names=source.class_names
+    )
+
+
+def _image_features(data: PairedDataset | SourceDataset, encoder: ImageEncoder | None, missing: str) -> np.ndarray:
+    """Take the features that the data brings, or encode its pictures."""
+    if encoder is None:
+        if data.image_features is None:
+            raise DataError(missing)
+        return data.image_features
+    if data.images is None:
+        raise DataError("the image encoder needs pictures, but these data hold features only")
+    return cached_features(encoder, data.images)

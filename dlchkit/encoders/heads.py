@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-DROPOUT = 0.3  # without it the image tower learns a few hundred pairs by heart
+DROPOUT = 0.3  # without it the image tower memorises a few hundred pairs
 
 
 class HashHead(nn.Module):
     """One tower: features (n, in_features) to relaxed codes (n, n_bits) in (-1, 1).
 
-    Every feature row is normalised by itself, so that the tower carries no statistic of
-    past data which new classes would shift.
+    Every row of features is normalised by itself, so that the tower keeps no statistics of past data, which new
+    classes would shift.
     """
 
     def __init__(self, in_features: int, n_bits: int, hidden: int):

@@ -1,6 +1,7 @@
 """A small image network, trained from scratch on a labelled source domain."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,40 +15,52 @@ from dlchkit.data import SourceDataset
 from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import ImageEncoder, as_pixels, normalise, small_network, without_classifier
 from dlchkit.errors import DataError
-from dlchkit.storage import atomic_path, data_home, digest, one_at_a_time
+from dlchkit.storage import data_home, digest, made_once
 
-TRAIN_SIZE, SIZE = 32, 64  # trained on 32 px, used at 64: objects of a scene are half as wide as those of the source
-BATCH, SHIFT = 64, 4
+TRAIN_SIZE = 32  # pixels
+SIZE = 64  # in use: the objects of a scene are half as wide as those of the source
+BATCH = 64
+SHIFT = 4  # pixels
+OnEpoch = Callable[[int, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A trained network, its loss and its accuracy on held-out source pictures, one value per epoch."""
+    """A trained network, and per epoch its loss and its accuracy on held-out source pictures."""
 
     network: nn.Module
     history: dict[str, list[float]]
 
 
-def pretrain_small_network(source: SourceDataset, *, epochs: int = 6, seed: int = 0, on_epoch=None) -> Pretrained:
+def pretrain_small_network(
+    source: SourceDataset, *, epochs: int = 6, seed: int = 0, on_epoch: OnEpoch | None = None
+) -> Pretrained:
     """Train `small_network` to name the classes of the source pictures.
 
-    A tenth of the pictures is held out to measure accuracy. Pictures are shifted by up to
-    4 pixels and mirrored at random; AdamW, weight decay 0.05, one-cycle learning rate up
-    to 0.003, batches of 64.
+    A tenth of the pictures is held out to measure accuracy. Pictures are shifted by up to 4 pixels and mirrored
+    at random; AdamW, weight decay 0.05, one-cycle learning rate up to 0.003, batches of 64.
 
     Parameters
     ----------
-    source : with images; at least 20
-    on_epoch : called after each epoch with (epoch, epochs, {"loss": x, "accuracy": y})
+    source : SourceDataset
+        At least 20 pictures.
+    epochs : int
+        Passes over the pictures.
+    seed : int
+        Fixes initial weights, held-out pictures, order and shifts.
+    on_epoch : callable or None
+        Called after each epoch with (epoch, epochs, {"loss": x, "accuracy": y}).
     """
-    if source.images is None:
-        raise DataError("this source holds features, no pictures; a network is trained on pictures")
+    pictures = _pictures(source)
     if len(source) < 20:
         raise DataError(f"the source has {len(source)} pictures; training a network needs 20 at least")
     generator = torch.Generator().manual_seed(seed)
-    pixels = normalise(as_pixels(source.images, TRAIN_SIZE))
+    pixels = normalise(as_pixels(pictures, TRAIN_SIZE))
     labels = torch.as_tensor(source.labels)
-    held_out, rows = torch.randperm(len(source), generator=generator).split([len(source) // 10, len(source) - len(source) // 10])
+    n_held_out = len(source) // 10
+    order = torch.randperm(len(source), generator=generator)
+    held_out = order[:n_held_out]
+    rows = order[n_held_out:]
     network = small_network(len(source.class_names), seed=seed).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
     steps = epochs * -(-len(rows) // BATCH)
@@ -56,7 +69,8 @@ def pretrain_small_network(source: SourceDataset, *, epochs: int = 6, seed: int 
     for epoch in range(epochs):
         network.train()
         losses = []
-        for batch in rows[torch.randperm(len(rows), generator=generator)].tensor_split(steps // epochs):  # never a batch of one
+        shuffled = rows[torch.randperm(len(rows), generator=generator)]
+        for batch in shuffled.tensor_split(steps // epochs):  # of nearly equal sizes: never a batch of one
             loss = nn.functional.cross_entropy(network(_jitter(pixels[batch], generator)), labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -70,34 +84,38 @@ def pretrain_small_network(source: SourceDataset, *, epochs: int = 6, seed: int 
     return Pretrained(network, history)
 
 
-def pretrained_network(source: SourceDataset, *, seed: int = 0, on_epoch=None) -> tuple[Path, dict]:
-    """Train the small network on a source once; afterwards read what was kept.
+def pretrained_network(
+    source: SourceDataset, *, seed: int = 0, on_epoch: OnEpoch | None = None
+) -> tuple[Path, dict[str, list[float]]]:
+    """Train the small network on a source once; afterwards read the weights that were kept.
 
     Returns
     -------
-    path of the weights file below `data_home`, and the history of its training
+    path : Path
+        The weights file below `data_home`.
+    history : dict
+        Loss and accuracy, one value per epoch.
     """
-    key = digest("small network 1", content_digest(source.images), source.labels.tobytes(), str(seed))[:32]
+    key = digest("small network 1", content_digest(_pictures(source)), source.labels.tobytes(), str(seed))[:32]
     path = data_home() / "networks" / f"{key}.safetensors"
-    history = _history(path)
-    if history is None:
-        with one_at_a_time(path):  # of several processes that ask at once one trains, the others wait and read
-            history = _history(path)
-            if history is None:
-                history = _train_and_keep(source, path, seed, on_epoch)
-    return path, history
+
+    def train():
+        trained = pretrain_small_network(source, seed=seed, on_epoch=on_epoch)
+        state = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
+        metadata = {"history": json.dumps(trained.history)}
+        return trained.history, lambda temporary: save_file(state, temporary, metadata=metadata)
+
+    return path, made_once(path, _history, train)
 
 
-def _train_and_keep(source, path, seed, on_epoch) -> dict:
-    trained = pretrain_small_network(source, seed=seed, on_epoch=on_epoch)
-    state = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={"history": json.dumps(trained.history)})
-    return trained.history
+def _pictures(source: SourceDataset) -> np.ndarray:
+    if source.images is None:
+        raise DataError("this source holds features, no pictures; a network is trained on pictures")
+    return source.images
 
 
-def _history(path) -> dict | None:
-    """The history that a weights file keeps; None if the file is absent, or damaged from outside: then it is trained again."""
+def _history(path: Path) -> dict[str, list[float]] | None:
+    """Read the history that a weights file keeps; None if the file is absent or damaged, and is to be trained again."""
     try:
         with safe_open(path, framework="pt") as file:
             return json.loads(file.metadata()["history"])
@@ -106,12 +124,13 @@ def _history(path) -> dict | None:
 
 
 def small_encoder(weights: str | Path, *, device: str = "auto") -> ImageEncoder:
-    """The frozen small network with the weights that `pretrained_network` kept."""
-    return ImageEncoder.from_state(without_classifier(small_network(2)), weights, name="small", size=SIZE, source_size=TRAIN_SIZE, device=device)
+    """Load the frozen small network with the weights that `pretrained_network` kept."""
+    trunk = without_classifier(small_network(2))
+    return ImageEncoder.from_state(trunk, weights, name="small", size=SIZE, source_size=TRAIN_SIZE, device=device)
 
 
 def _jitter(batch, generator):
-    """Shift each picture by up to SHIFT pixels and mirror it or not."""
+    """Shift each picture (n, 3, height, width) by up to SHIFT pixels, and mirror half of them."""
     n, _, height, width = batch.shape
     padded = nn.functional.pad(batch, (SHIFT,) * 4, mode="replicate")
     down, right = torch.randint(0, 2 * SHIFT + 1, (2, n), generator=generator)

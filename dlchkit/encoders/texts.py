@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
+from dlchkit.encoders.cache import Encoder
 from dlchkit.errors import DataError
 from dlchkit.runtime import choose_device, seeded
 from dlchkit.storage import digest
@@ -18,9 +19,12 @@ class WordCountEncoder:
 
     Parameters
     ----------
-    texts : where the vocabulary comes from; labels are never seen
-    kind : "bow" (1 where a word occurs) or "tfidf" (sublinear, rows of length one)
-    max_features : vocabulary size at most, the most frequent words
+    texts : array of str
+        Where the vocabulary comes from; labels are never seen.
+    kind : str
+        "bow" (1 where a word occurs) or "tfidf" (sublinear, rows of length one).
+    max_features : int
+        The vocabulary holds at most this many words, the most frequent ones.
     """
 
     def __init__(self, texts: np.ndarray, *, kind: str = "tfidf", max_features: int = 2000):
@@ -38,7 +42,7 @@ class WordCountEncoder:
         self.fingerprint = digest(kind, *words, np.asarray(getattr(self._vectorizer, "idf_", 0.0)).tobytes())
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
-        """Features float32 (n, vocabulary size), values in [0, 1]."""
+        """Compute features float32 (n, vocabulary size) with values in [0, 1]."""
         return self._vectorizer.transform(texts).toarray().astype(np.float32)
 
 
@@ -47,20 +51,23 @@ class SentenceEncoder:
 
     Parameters
     ----------
-    model : name on the hub, path of a local folder, or a SentenceTransformer
+    model : str or SentenceTransformer
+        Name on the hub, path of a local folder, or the model itself.
+    device : str
+        See `dlchkit.runtime.choose_device`; "auto" leaves the choice to sentence-transformers.
     """
 
     def __init__(self, model, *, device: str = "auto"):
-        from sentence_transformers import SentenceTransformer  # here: it takes seconds to import
+        from sentence_transformers import SentenceTransformer  # here, because it takes seconds to import
 
-        device = None if device == "auto" else str(choose_device(device))
         if not isinstance(model, SentenceTransformer):
             name = str(model)
             try:
-                model = SentenceTransformer(name, device=device)
+                model = SentenceTransformer(name, device=None if device == "auto" else str(choose_device(device)))
             except (OSError, ValueError) as error:
+                reason = (str(error) or type(error).__name__).splitlines()[0][:120]
                 raise DataError(
-                    f"sentence-transformers model {name!r} could not be loaded ({(str(error) or type(error).__name__).splitlines()[0][:120]}); "
+                    f"sentence-transformers model {name!r} could not be loaded ({reason}); "
                     "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
                 ) from None
         self.model = model.eval()
@@ -68,19 +75,34 @@ class SentenceEncoder:
         self.fingerprint = digest("sentence-transformers", str(self.model), *weights)
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
-        """Features float32 (n, d)."""
-        return self.model.encode(texts.tolist(), show_progress_bar=False, convert_to_numpy=True).astype(np.float32)
+        """Compute features float32 (n, d)."""
+        features = self.model.encode(texts.tolist(), show_progress_bar=False, convert_to_numpy=True)
+        return np.asarray(features, dtype=np.float32)
 
 
-def train_sentence_encoder(texts: np.ndarray, *, dimensions: int = 128, epochs: int = 5, seed: int = 0) -> SentenceEncoder:
+def train_sentence_encoder(
+    texts: np.ndarray, *, dimensions: int = 128, epochs: int = 5, seed: int = 0
+) -> SentenceEncoder:
     """Assemble a sentence-transformers model and train it on texts alone: no hub, no labels.
 
-    Word embeddings, mean pooling and a dense layer learn to bring together two random
-    halves of one text's words and to keep halves of different texts apart.
+    Word embeddings, mean pooling and a dense layer learn to bring together two random halves of one text's words
+    and to keep halves of different texts apart.
+
+    Parameters
+    ----------
+    texts : array of str
+        The texts; those of fewer than two words are not trained on.
+    dimensions : int
+        Length of the features.
+    epochs : int
+        Passes over the texts.
+    seed : int
+        Fixes initial weights, order and halves.
 
     Returns
     -------
-    SentenceEncoder; ``.model.save_pretrained(folder)`` stores it for `SentenceEncoder`
+    SentenceEncoder
+        ``.model.save_pretrained(folder)`` stores it for `SentenceEncoder`.
 
     References
     ----------
@@ -96,16 +118,24 @@ def train_sentence_encoder(texts: np.ndarray, *, dimensions: int = 128, epochs: 
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
         long_enough = [words for words in map(_words, texts.tolist()) if len(words) > 1]
         if len(long_enough) < 2:
-            raise DataError(f"{len(long_enough)} texts hold two words or more; a text encoder is trained on two such texts at least: use 'tfidf'")
+            raise DataError(
+                f"{len(long_enough)} texts hold two words or more; a text encoder is trained on two such texts "
+                "at least: use 'tfidf'"
+            )
         model.train()
+        n_batches = max(1, len(long_enough) // 128)
         for _ in range(epochs):
-            for rows in np.array_split(random.permutation(len(long_enough)), max(1, len(long_enough) // 128)):
-                halves = zip(*(_halves(long_enough[row], random) for row in rows))
-                features = [{key: value.to(model.device) for key, value in model.preprocess(list(half)).items()} for half in halves]
+            for rows in np.array_split(random.permutation(len(long_enough)), n_batches):
+                halves = [_halves(long_enough[row], random) for row in rows]
+                features = [_inputs(model, side) for side in zip(*halves, strict=True)]
                 optimizer.zero_grad()
                 loss(features, None).backward()
                 optimizer.step()
     return SentenceEncoder(model)
+
+
+def _inputs(model, texts) -> dict:
+    return {key: value.to(model.device) for key, value in model.preprocess(list(texts)).items()}
 
 
 def _word_embedding_model(texts, dimensions):
@@ -119,7 +149,8 @@ def _word_embedding_model(texts, dimensions):
         raise DataError("no text holds a word; choose another text column")
     tokenizer = WhitespaceTokenizer(vocabulary, stop_words=[], do_lower_case=True)
     words = WordEmbeddings(tokenizer, torch.randn(len(vocabulary), dimensions) * 0.1, update_embeddings=True)
-    return SentenceTransformer(modules=[words, Pooling(dimensions, pooling_mode="mean"), Dense(dimensions, dimensions)], device="cpu")
+    pooling = Pooling(dimensions, pooling_mode="mean")
+    return SentenceTransformer(modules=[words, pooling, Dense(dimensions, dimensions)], device="cpu")
 
 
 def _words(text):
@@ -131,14 +162,18 @@ def _halves(words, random):
     return [" ".join(words[i] for i in part) for part in np.array_split(order, 2)]
 
 
-def make_text_encoder(name: str, texts: np.ndarray, *, seed: int = 0):
-    """The text encoder a parameter names.
+def make_text_encoder(name: str, texts: np.ndarray | None, *, seed: int = 0) -> WordCountEncoder | SentenceEncoder:
+    """Make the text encoder that a parameter names.
 
     Parameters
     ----------
-    name : "tfidf", "bow", "trained" (a sentence-transformers model trained on ``texts``),
-        or the name or local path of a sentence-transformers model
-    texts : what vocabulary and training may see
+    name : str
+        "tfidf", "bow", "trained" (a sentence-transformers model trained on ``texts``), or the name or local path
+        of a sentence-transformers model.
+    texts : array of str
+        The texts that vocabulary and training may see.
+    seed : int
+        For "trained".
     """
     if texts is None:
         raise DataError("the data has no texts, so no encoder can be made for any; give a column of texts")
@@ -147,28 +182,32 @@ def make_text_encoder(name: str, texts: np.ndarray, *, seed: int = 0):
     if name == "trained":
         return train_sentence_encoder(texts, seed=seed)
     if Path(name).is_absolute() and not Path(name).is_dir():
-        raise DataError(f"text encoder folder {name} does not exist; give a sentence-transformers model, 'tfidf', 'bow' or 'trained'")
+        raise DataError(
+            f"text encoder folder {name} does not exist; "
+            "give a sentence-transformers model, 'tfidf', 'bow' or 'trained'"
+        )
     return SentenceEncoder(name)
 
 
-def typed_features(encoder, text: str) -> np.ndarray:
-    """Features of one text that a person types, by the frozen encoder that made those of the stored texts.
+def typed_features(encoder: Encoder, text: str) -> np.ndarray:
+    """Compute features of one typed text, by the frozen encoder that made those of the stored texts.
 
     Parameters
     ----------
-    encoder : from `make_text_encoder`
-    text : one word or more
+    encoder : Encoder
+        From `make_text_encoder`.
+    text : str
+        One word or more.
 
     Returns
     -------
-    float32 (1, d)
+    float32 array (1, d)
 
     Raises
     ------
     DataError
-        the text holds no word, or none that the encoder has counted: its features would be
-        zeros, and a hash function finds something for zeros too. Sentence-transformers
-        models give every text features, known or not
+        The text holds no word, or none that the encoder has counted: its features would be zeros, and a hash
+        function finds something for zeros too. Sentence-transformers models give every text features.
 
     Examples
     --------

@@ -16,4 +16,6 @@ __all__ = ["KINDS", "CodeIndex", "FaissIndex", "MilvusIndex", "Neighbours", "loa
 
 def load_index(folder: str | Path) -> FaissIndex | MilvusIndex:
     """Open what `FaissIndex.save` or `MilvusIndex.save` wrote; a `DataError` where it cannot be used."""
-    return (MilvusIndex if read_header(folder)["kind"] == MilvusIndex.kind else FaissIndex).load(folder)
+    if read_header(folder)["kind"] == MilvusIndex.kind:
+        return MilvusIndex.load(folder)
+    return FaissIndex.load(folder)

@@ -10,7 +10,7 @@ from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, digest, read_json
 
 HEADER = "index.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def write_index(folder: Path, header: dict, parts: dict) -> Path:
@@ -18,8 +18,13 @@ def write_index(folder: Path, header: dict, parts: dict) -> Path:
 
     Parameters
     ----------
-    parts : name -> function that writes the part to a path; files get a random addition to their
-        names, so that no part of an earlier save is overwritten
+    folder : Path
+        Where the files go.
+    header : dict
+        Fields of the header.
+    parts : dict
+        Name -> function that writes the part to a path. Files get a random addition to their names, so that no
+        part of an earlier save is overwritten.
     """
     folder = Path(folder)
     before = _parts_there(folder)
@@ -40,8 +45,8 @@ def write_index(folder: Path, header: dict, parts: dict) -> Path:
     return folder / HEADER
 
 
-def read_header(folder: Path, **expected) -> dict:
-    """The header of a saved index, or a `DataError`; ``expected`` are fields and the types they must have."""
+def read_header(folder: str | Path, **expected: type) -> dict:
+    """Read the header of a saved index; ``expected`` are further fields and the types they must have."""
     path = Path(folder) / HEADER
     try:
         header = read_json(path)
@@ -59,17 +64,19 @@ def read_header(folder: Path, **expected) -> dict:
     return header
 
 
-def checked_part(folder: Path, header: dict, name: str) -> Path:
-    """Path of a part whose content is what the header says, or a `DataError`."""
-    said = header["parts"].get(name)
-    file = said.get("file") if isinstance(said, dict) else None
+def checked_part(folder: str | Path, header: dict, name: str) -> Path:
+    """Return the path of a part, if its content has the SHA-256 that the header states."""
+    part = header["parts"].get(name)
+    file = part.get("file") if isinstance(part, dict) else None
     if not isinstance(file, str) or Path(file).name != file:
         raise DataError(f"{Path(folder) / HEADER} names no part {name!r}; save the index again")
     path = Path(folder) / file
     if not path.is_file():
         raise DataError(f"{path} is missing, though {HEADER} names it; save the index again")
-    if _sha256(path) != said.get("sha256"):
-        raise DataError(f"{path} is not what {HEADER} says (its SHA-256 differs): it was cut short or changed; save the index again")
+    if _sha256(path) != part.get("sha256"):
+        raise DataError(
+            f"{path} is not what {HEADER} says (its SHA-256 differs): it was cut short or changed; save the index again"
+        )
     return path
 
 
@@ -77,7 +84,7 @@ def _parts_there(folder: Path) -> list[Path]:
     try:
         header = read_header(folder, parts=dict)
     except DataError:
-        return []  # nothing of ours there, so nothing of ours to clear away
+        return []  # no index of this kit, so none of its parts to remove
     named = [part.get("file") for part in header["parts"].values() if isinstance(part, dict)]
     return [folder / file for file in named if isinstance(file, str) and Path(file).name == file]
 

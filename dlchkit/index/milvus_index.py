@@ -1,4 +1,4 @@
-"""`MilvusIndex`: the same search on a Milvus server or cluster, or in a milvus-lite file."""
+"""`MilvusIndex`: search on a Milvus server or cluster, or in a milvus-lite file."""
 
 import logging
 import secrets
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.codes import check_n_bits
-from dlchkit.errors import DataError
-from dlchkit.index.ids import IdTable, letters_of, named_once, text_of
+from dlchkit.errors import DataError, optional_module
+from dlchkit.index.ids import IdTable, named_once
 from dlchkit.index.index_files import read_header, write_index
 from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
 
@@ -28,17 +28,21 @@ class MilvusIndex:
 
     Parameters
     ----------
-    n_bits : int, a multiple of 8
-    uri : "http://host:19530" of a server, or a path that ends in .db for milvus-lite
-    collection : name of the collection
-    token : "user:password" or a key, where the server asks for one; never saved
+    n_bits : int
+        Length of the codes, a multiple of 8.
+    uri : str
+        "http://host:19530" of a server, or a path that ends in .db for milvus-lite.
+    collection : str
+        Name of the collection.
+    token : str
+        "user:password" or a key, where the server asks for one; never saved.
 
     Raises
     ------
     DataError
-        where pymilvus is missing, nothing answers, the Milvus has no binary vectors (milvus-lite 3), or the
-        collection there has another shape; and from `search` and `within` beyond 16,384 neighbours per query,
-        which is the most that Milvus returns
+        pymilvus is missing, nothing answers, the Milvus has no binary vectors (milvus-lite 3), or the collection
+        there has another shape; in `search` and `within`, more than 16,384 neighbours per query, which is the
+        most that Milvus returns.
 
     Notes
     -----
@@ -50,7 +54,8 @@ class MilvusIndex:
 
     def __init__(self, n_bits: int, uri: str, *, collection: str = "dlchkit", token: str = ""):
         self.n_bits = check_n_bits(n_bits)
-        self.uri, self.collection = str(uri), collection
+        self.uri = str(uri)
+        self.collection = collection
         self._last = 0
         self._client = _connect(self.uri, token)
         with _said(f"Milvus at {self.uri} could not open collection {collection!r}"):
@@ -67,11 +72,14 @@ class MilvusIndex:
         return f"MilvusIndex({self.n_bits}, {self.uri!r}, collection={self.collection!r})"
 
     def add(self, codes: np.ndarray, ids: np.ndarray) -> None:
-        """Store new codes under new ids; see `CodeIndex.add`. Sent in parts of 10,000: a lost connection keeps those sent."""
+        """Store new codes under new ids; see `CodeIndex.add`.
+
+        They are sent in parts of 10,000; where the connection is lost, the parts sent before stay.
+        """
         bits = packed(codes, self.n_bits)
         if len(bits) != len(ids):
             raise DataError(f"{len(bits)} codes and {len(ids)} ids do not fit; every code needs one id")
-        names = text_of(IdTable().checked(ids)[0]).tolist()
+        names = IdTable().checked(ids)
         long = next((name for name in names if len(name.encode()) > LONGEST_ID), None)
         if long is not None:
             raise DataError(f"id {long[:40]!r}... has more than {LONGEST_ID} bytes; Milvus takes no longer ones here")
@@ -80,14 +88,17 @@ class MilvusIndex:
             raise DataError(f"id {there!r} is in the index twice; every item is stored once")
         first = max(self._last + 1, time.time_ns())  # rises from one program to the next as well
         self._last = first + len(names)
-        rows = [{"id": name, "inserted": first + i, "code": code.tobytes()} for i, (name, code) in enumerate(zip(names, bits))]
+        rows = [
+            {"id": name, "inserted": first + i, "code": code.tobytes()}
+            for i, (name, code) in enumerate(zip(names, bits, strict=True))
+        ]
         with _said(f"Milvus at {self.uri} did not store"):
             for start in range(0, len(rows), ITEMS):
                 self._client.insert(self.collection, rows[start : start + ITEMS])
 
     def remove(self, ids: np.ndarray) -> None:
         """Forget these ids; see `CodeIndex.remove`."""
-        names = text_of(named_once(ids)[0]).tolist()
+        names = named_once(ids)
         stored = self._stored(names)
         missing = next((name for name in names if name not in stored), None)
         if missing is not None:
@@ -97,40 +108,51 @@ class MilvusIndex:
                 self._client.delete(self.collection, ids=names[start : start + ITEMS])
 
     def search(self, codes: np.ndarray, k: int) -> Neighbours:
-        """The k nearest of every query, k at most 16,384; see `CodeIndex.search`."""
+        """Find the k nearest codes of every query, k at most 16,384; see `CodeIndex.search`."""
         if checked_k(k) > MOST:
             raise DataError(f"k is {k:,}; Milvus gives at most {MOST:,} neighbours")
-        bits, k = packed(codes, self.n_bits), min(k, len(self))
+        bits = packed(codes, self.n_bits)
+        k = min(k, len(self))
         answers = self._ask(bits, k) if k else [([], [], [])] * len(bits)
         shape = (len(bits), k)
         if any(len(distances) != k for distances, _, _ in answers):
             raise DataError(
-                f"Milvus at {self.uri} gave fewer than {k:,} of the {len(self):,} items it counts; somebody may be removing items, search again"
+                f"Milvus at {self.uri} gave fewer than {k:,} of the {len(self):,} items it counts; "
+                "another program may be removing items, search again"
             )
         distances = np.array([distances for distances, _, _ in answers], dtype=np.int32).reshape(shape)
-        letters = letters_of([name for _, _, names in answers for name in names])
-        return Neighbours(distances, np.arange(len(letters)).reshape(shape), letters)
+        names = [name for _, _, found in answers for name in found]
+        return Neighbours(distances, np.arange(len(names)).reshape(shape), names)
 
     def within(self, codes: np.ndarray, radius: int) -> list[Neighbours]:
-        """Everything within a radius of every query, fewer than 16,384 items each; see `CodeIndex.within`."""
-        bits, radius = packed(codes, self.n_bits), checked_radius(radius, self.n_bits)
+        """Find all codes within a radius of every query, fewer than 16,384 each; see `CodeIndex.within`."""
+        bits = packed(codes, self.n_bits)
+        radius = checked_radius(radius, self.n_bits)
         limit = min(MOST, len(self))
         answers = self._ask(bits, limit, radius=radius + 1, range_filter=0) if limit else [([], [], [])] * len(bits)
-        full = next((i for i, (distances, _, _) in enumerate(answers) if len(distances) == MOST), None)
-        if full is not None:
-            raise DataError(f"query {full} has {MOST:,} items or more within {radius}, the most Milvus gives; take a smaller radius")
-        return [Neighbours(np.array(distances, dtype=np.int32), np.arange(len(names)), letters_of(names)) for distances, _, names in answers]
+        for i, (distances, _, _) in enumerate(answers):
+            if len(distances) == MOST:
+                raise DataError(
+                    f"query {i} has {MOST:,} items or more within {radius}, the most Milvus gives; "
+                    "take a smaller radius"
+                )
+        return [
+            Neighbours(np.array(distances, dtype=np.int32), np.arange(len(names)), names)
+            for distances, _, names in answers
+        ]
 
     def save(self, folder: str | Path) -> Path:
-        """Write down where the index is; the codes stay in Milvus, which keeps them itself."""
+        """Write where the index is; the codes stay in Milvus."""
         uri = str(Path(self.uri).resolve()) if _is_file(self.uri) else self.uri
-        return write_index(Path(folder), {"kind": self.kind, "n_bits": self.n_bits, "uri": uri, "collection": self.collection}, {})
+        header = {"kind": self.kind, "n_bits": self.n_bits, "uri": uri, "collection": self.collection}
+        return write_index(Path(folder), header, {})
 
     @classmethod
     def load(cls, folder: str | Path, *, token: str = "") -> "MilvusIndex":
-        """Connect to what `save` wrote down; a `DataError` where it is gone."""
+        """Connect to the collection that `save` noted; a `DataError` where it is gone."""
         header = read_header(folder, uri=str, collection=str)
-        uri, collection = header["uri"], header["collection"]
+        uri = header["uri"]
+        collection = header["collection"]
         gone = DataError(f"{uri} holds no collection {collection!r} any more, though {folder} names it")
         if _is_file(uri) and not Path(uri).exists():
             raise gone
@@ -142,36 +164,47 @@ class MilvusIndex:
         return cls(header["n_bits"], uri, collection=collection, token=token)
 
     def close(self) -> None:
-        """Give the connection back; a milvus-lite file is then free for another program."""
+        """Close the connection; a milvus-lite file is then free for another program."""
         self._client.close()
 
     def _ask(self, bits, limit, **params) -> list[tuple]:
-        """For every query: distances, times of insertion and ids, sorted by the first two."""
+        """Ask for the neighbours of every query: distances, times of insertion and ids, sorted by the first two."""
         answers = []
         step = max(1, ANSWERS // limit)
         with _said(f"Milvus at {self.uri} did not search"):
             for start in range(0, len(bits), step):
                 queries = [code.tobytes() for code in bits[start : start + step]]
                 how = {"metric_type": "HAMMING", "params": params}
-                answers += self._client.search(self.collection, queries, limit=limit, search_params=how, output_fields=["inserted"])
-        rows = [sorted((int(hit["distance"]), hit["entity"]["inserted"], hit["id"]) for hit in hits) for hits in answers]
-        return [tuple(zip(*row)) or ((), (), ()) for row in rows]
+                answers += self._client.search(
+                    self.collection, queries, limit=limit, search_params=how, output_fields=["inserted"]
+                )
+        sorted_answers = []
+        for hits in answers:
+            rows = sorted((int(hit["distance"]), hit["entity"]["inserted"], hit["id"]) for hit in hits)
+            sorted_answers.append(tuple(zip(*rows, strict=True)) or ((), (), ()))
+        return sorted_answers
 
     def _stored(self, names) -> set:
-        """Those of the names that are in the collection."""
+        """Look up which of the names are in the collection."""
         found = set()
         with _said(f"Milvus at {self.uri} did not look up ids"):
             for start in range(0, len(names), ITEMS):
-                found.update(row["id"] for row in self._client.get(self.collection, ids=names[start : start + ITEMS], output_fields=["id"]))
+                part = names[start : start + ITEMS]
+                found.update(row["id"] for row in self._client.get(self.collection, ids=part, output_fields=["id"]))
         return found
 
     def _check_shape(self) -> None:
         fields = {field["name"]: field for field in self._client.describe_collection(self.collection)["fields"]}
         if not {"id", "inserted", "code"} <= set(fields):
-            raise DataError(f"collection {self.collection!r} at {self.uri} was not made by dlchkit; name another collection")
+            raise DataError(
+                f"collection {self.collection!r} at {self.uri} was not made by dlchkit; name another collection"
+            )
         there = int(fields["code"]["params"]["dim"])
         if there != self.n_bits:
-            raise DataError(f"collection {self.collection!r} at {self.uri} holds codes of {there} bits, not {self.n_bits}; name another collection")
+            raise DataError(
+                f"collection {self.collection!r} at {self.uri} holds codes of {there} bits, not {self.n_bits}; "
+                "name another collection"
+            )
 
 
 def _is_file(uri: str) -> bool:
@@ -179,19 +212,19 @@ def _is_file(uri: str) -> bool:
 
 
 def _connect(uri: str, token: str):
-    """A client of a Milvus that has binary vectors."""
-    try:
-        from pymilvus import MilvusClient
-    except ImportError:
-        raise DataError("pymilvus is not installed; python -m pip install 'dlchkit[milvus]' brings it") from None
+    """Connect to a Milvus that has binary vectors."""
+    pymilvus = optional_module("pymilvus", "milvus")
     if _is_file(uri) and not uri.endswith(".db"):
         raise DataError(f"uri is {uri!r}; it must be http://host:port of a Milvus server or a path that ends in .db")
     with _said(f"no Milvus answers at {uri}"):
         if _is_file(uri):
             Path(uri).parent.mkdir(parents=True, exist_ok=True)
-        client = MilvusClient(uri, token=token)
+        client = pymilvus.MilvusClient(uri, token=token)
     probe = f"dlchkit_probe_{secrets.token_hex(4)}"
-    with _said(f"Milvus at {uri} has no binary vectors; a Milvus server and milvus-lite 2.5.1 (with setuptools<80) have them, milvus-lite 3 has not"):
+    with _said(
+        f"Milvus at {uri} has no binary vectors; a Milvus server and milvus-lite 2.5.1 (with setuptools<80) have them, "
+        "milvus-lite 3 has not"
+    ):
         logger = logging.getLogger("pymilvus")  # it logs a whole traceback for what is one line here
         level = logger.level
         logger.setLevel(logging.CRITICAL + 1)
@@ -206,8 +239,7 @@ def _connect(uri: str, token: str):
 
 
 def _create(client, collection: str, n_bits: int) -> None:
-    from pymilvus import DataType
-
+    DataType = optional_module("pymilvus", "milvus").DataType
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=LONGEST_ID)
     schema.add_field("inserted", DataType.INT64)
@@ -219,7 +251,7 @@ def _create(client, collection: str, n_bits: int) -> None:
 
 @contextmanager
 def _said(what: str):
-    """Turn whatever pymilvus raises inside into one line; it has no common base class of errors."""
+    """Turn any error of pymilvus inside the block into one line; its errors have no common base class."""
     try:
         yield
     except DataError:

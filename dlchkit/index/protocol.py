@@ -1,5 +1,6 @@
-"""What every index can do, whatever stands behind it."""
+"""The protocol that every index follows, and the checks of its arguments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,27 +10,27 @@ import numpy as np
 
 from dlchkit.codes import pack_codes
 from dlchkit.errors import DataError
-from dlchkit.index.ids import text_of
-
-NOTHING = np.iinfo(np.int32).max  # larger than every distance, so that rows stay sorted
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """What a search found, nearest first.
+    """The codes that a search found, nearest first.
 
     Attributes
     ----------
-    distances : int32 array, (n_queries, k) from `CodeIndex.search` and (n_found,) from `CodeIndex.within`;
-        Hamming distances in 0..n_bits, rising along the last axis
-    found : bool array of the same shape: an approximate kind may find fewer than k; the places left
-        over stand last, with distance 2^31 - 1 and an empty id
-    ids : str array of the same shape, looked up when first asked for
+    distances : int32 array
+        Hamming distances in 0..n_bits, rising along the last axis: (n_queries, k) from `CodeIndex.search` and
+        (n_found,) from `CodeIndex.within`.
+    found : bool array of the same shape
+        An approximate kind may find fewer than k codes; the places left over stand last, with distance 2^31 - 1
+        and an empty id.
+    ids : str array of the same shape
+        Looked up when first asked for.
     """
 
     distances: np.ndarray
-    _rows: np.ndarray = field(repr=False)  # int64; where in _letters, -1 nothing
-    _letters: np.ndarray = field(repr=False)  # of all ids, as `letters_of` gives them
+    _rows: np.ndarray = field(repr=False)  # int64; position in _names, -1 where nothing was found
+    _names: Sequence[str] = field(repr=False)
 
     @property
     def found(self) -> np.ndarray:
@@ -37,9 +38,8 @@ class Neighbours:
 
     @cached_property
     def ids(self) -> np.ndarray:
-        letters = self._letters[self._rows]
-        letters[~self.found] = 0
-        return text_of(letters)
+        names = [self._names[row] if row >= 0 else "" for row in self._rows.ravel().tolist()]
+        return np.array(names, dtype=np.str_).reshape(self._rows.shape)
 
 
 class CodeIndex(Protocol):
@@ -52,7 +52,8 @@ class CodeIndex(Protocol):
     n_bits: int
 
     def __len__(self) -> int:
-        """How many codes are stored."""
+        """Count the stored codes."""
+        ...
 
     def add(self, codes: np.ndarray, ids: np.ndarray) -> None:
         """Store new codes under new ids."""
@@ -61,17 +62,20 @@ class CodeIndex(Protocol):
         """Forget the codes of these ids; all of them must be stored."""
 
     def search(self, codes: np.ndarray, k: int) -> Neighbours:
-        """The k nearest of every query; min(k, len(index)) columns."""
+        """Find the k nearest codes of every query, in min(k, len(index)) columns."""
+        ...
 
     def within(self, codes: np.ndarray, radius: int) -> list[Neighbours]:
-        """For every query, all stored codes at a distance of at most ``radius``."""
+        """Find, for every query, all stored codes at a distance of at most ``radius``."""
+        ...
 
     def save(self, folder: str | Path) -> Path:
         """Keep the index in a folder, whole or not at all; `load_index` opens it again."""
+        ...
 
 
 def packed(codes: np.ndarray, n_bits: int) -> np.ndarray:
-    """Bits of ``codes``, uint8 (n, n_bits / 8), or a `DataError` where they do not fit the index."""
+    """Pack the bits of ``codes``, uint8 (n, n_bits / 8), or refuse codes that do not fit the index."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.shape[1] != n_bits:
         raise DataError(f"codes have shape {codes.shape}; an index of {n_bits} bits takes (n, {n_bits})")
@@ -79,14 +83,14 @@ def packed(codes: np.ndarray, n_bits: int) -> np.ndarray:
 
 
 def checked_k(k: int) -> int:
-    """``k`` where it is a number of neighbours."""
+    """Return ``k`` if it is a number of neighbours."""
     if k < 1:
         raise DataError(f"k is {k}; ask for at least 1 neighbour")
     return int(k)
 
 
 def checked_radius(radius: int, n_bits: int) -> int:
-    """``radius``, at most ``n_bits``: no distance is larger."""
+    """Return ``radius``, at most ``n_bits``, since no distance is larger."""
     if radius < 0 or radius != int(radius):
         raise DataError(f"radius is {radius}; a Hamming radius is a whole number from 0 to {n_bits}")
     return min(int(radius), n_bits)

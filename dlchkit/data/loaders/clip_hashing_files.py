@@ -1,4 +1,4 @@
-"""Pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat, label.mat and raw pictures."""
+"""Read pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat and label.mat."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.mat_files import find_key, read_matrix, read_strings
+from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.row_checks import (
     assemble,
     binary_labels,
@@ -17,45 +17,56 @@ from dlchkit.data.loaders.row_checks import (
 )
 from dlchkit.errors import DataError
 
-INDEX, CAPTION, LABEL = ("index", "imgs", "FAll"), ("caption", "tags"), ("category", "label", "LAll")
+INDEX = ("index", "imgs", "FAll")  # names of the same variable in different codes
+CAPTION = ("caption", "tags")
+LABEL = ("category", "label", "LAll")
 
 
 def holds_captioned(place: Path) -> bool:
-    """Whether a folder has the index of pictures and the labels."""
+    """Tell whether a folder has the index of pictures and the labels."""
     return (place / "index.mat").is_file() and (place / "label.mat").is_file()
 
 
-def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False) -> PairedDataset:
+def load_captioned(
+    folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False
+) -> PairedDataset:
     """Read ``index.mat``, ``caption.mat`` (or ``caption.txt``) and ``label.mat``.
 
     Parameters
     ----------
-    images : folder below which the pictures lie; "" is the data set's own folder. The
-        index holds paths of its authors' machine; a picture is found by its name, and by
-        the folders above it where a name occurs twice, and never outside this folder.
-    caption : which of an item's captions, from 0, or "all" joined
-    skip_bad_rows : leave rows without picture or caption out and list them in ``left_out``
+    folder : Path
+        Holds these files.
+    images : str or Path
+        Folder below which the pictures lie; "" is the data set's own folder. The index holds paths of its authors'
+        machine; a picture is found by its name, and by the folders above it where a name occurs twice, and never
+        outside this folder.
+    caption : int or str
+        Which of an item's captions, from 0, or "all" joined.
+    skip_bad_rows : bool
+        Leave rows without picture or caption out and list them in ``left_out``.
 
     Returns
     -------
-    PairedDataset with picture files and texts; ids are paths below the picture folder.
-    Items without a label are left out and listed.
+    PairedDataset
+        Picture files and texts; ids are paths below the picture folder. Items without a label are left out and
+        listed.
 
     Notes
     -----
-    Keys as in the code of DCHMT (``index``, ``caption``, ``category``) and MITH (``label``
-    for ``category``); ``caption.txt`` has one line per item, as for NUS-WIDE. The files
-    name no classes, and their authors' scripts take label columns in the order in which
-    their file system lists files: put a ``classes.txt`` beside them if you know it.
-    That a picture exists is checked here; whether it can be read shows when it is encoded.
+    Keys as in the code of DCHMT (``index``, ``caption``, ``category``) and MITH (``label`` for ``category``);
+    ``caption.txt`` has one line per item, as for NUS-WIDE. The files name no classes, and their authors' scripts
+    take label columns in the order in which their file system lists files: put a ``classes.txt`` beside them if you
+    know it. That a picture exists is checked here; whether it can be read shows when it is encoded.
     """
     labels_path = folder / "label.mat"
-    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", find_key(folder / "index.mat", INDEX))]
+    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", INDEX)]
     captions = _captions(folder)
-    labels = read_matrix(labels_path, find_key(labels_path, LABEL))
+    labels = read_matrix(labels_path, LABEL)
     if not len(paths) == len(captions) == len(labels):
-        said = f"index.mat names {len(paths)} pictures, there are {len(captions)} captions and label.mat has {len(labels)} rows"
-        raise DataError(f"rows disagree in {folder}: {said}; row i must belong to row i")
+        raise DataError(
+            f"rows disagree in {folder}: index.mat names {len(paths)} pictures, there are {len(captions)} captions "
+            f"and label.mat has {len(labels)} rows; row i must belong to row i"
+        )
     labels = binary_labels(labels, str(labels_path))
     root = Path(images) if str(images) else folder
     if not root.is_dir():
@@ -66,7 +77,7 @@ def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str 
         if not text:
             problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
     return assemble(
-        ids=[name or path for name, path in zip(files, paths)],
+        ids=[name or path for name, path in zip(files, paths, strict=True)],
         labels=labels,
         class_names=named_classes(folder, labels.shape[1]),
         images=np.array([str(root.resolve() / name) for name in files]),
@@ -79,36 +90,43 @@ def load_captioned(folder: Path, *, images: str | Path = "", caption: int | str 
 
 def _captions(folder) -> list[list[str]]:
     if (folder / "caption.mat").is_file():
-        return read_strings(folder / "caption.mat", find_key(folder / "caption.mat", CAPTION))
+        return read_strings(folder / "caption.mat", CAPTION)
     if (folder / "caption.txt").is_file():
         return [[line] for line in read_lines(folder / "caption.txt")]
     raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
 
 
 def _resolve(paths, root) -> tuple[list[str], dict[int, str]]:
-    """For each foreign path a file below root with the same name and most folders in common, "" where there is none."""
+    """Find for each foreign path a file below root with the same name and most folders in common.
+
+    Returns the files, "" where there is none, and the problems by row.
+    """
     by_name = {}
     for folder, _, names in os.walk(root):
         for name in names:
             by_name.setdefault(name, []).append((Path(folder) / name).relative_to(root).as_posix())
-    files, problems, taken = [], {}, {}
+    files = []
+    problems = {}
+    row_of = {}
     for i, path in enumerate(paths):
         file, problem = _nearest(path, by_name, root)
-        if file in taken:
-            file, problem = "", f"names the picture {file} of row {taken[file]} again"
+        if file in row_of:
+            problem = f"names the picture {file} of row {row_of[file]} again"
         if problem:
             problems[i] = problem
+            files.append("")
         else:
-            taken[file] = i
-        files.append(file)
+            row_of[file] = i
+            files.append(file)
     return files, problems
 
 
 def _nearest(path, by_name, root) -> tuple[str, str]:
+    """Find the file with most folders in common, or ("", the problem)."""
     parts = path.replace("\\", "/").split("/")
     candidates = by_name.get(parts[-1], [])
     common = [_common_end(parts, candidate.split("/")) for candidate in candidates]
-    best = [candidate for candidate, length in zip(candidates, common) if length == max(common)]
+    best = [candidate for candidate, length in zip(candidates, common, strict=True) if length == max(common)]
     if not best:
         return "", f"picture {parts[-1]!r} is not below {root}"
     if len(best) > 1:
@@ -119,8 +137,9 @@ def _nearest(path, by_name, root) -> tuple[str, str]:
 
 
 def _common_end(one, other) -> int:
+    """Count the equal names at the end of two paths."""
     length = 0
-    for a, b in zip(reversed(one), reversed(other)):
+    for a, b in zip(reversed(one), reversed(other), strict=False):
         if a != b:
             break
         length += 1

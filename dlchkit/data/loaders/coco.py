@@ -1,4 +1,4 @@
-"""MS COCO from its own annotation files: pictures, a caption each, and the 80 object categories."""
+"""Read MS COCO from its own annotation files: pictures, a caption each, and the 80 object categories."""
 
 import errno
 import shutil
@@ -15,20 +15,25 @@ from dlchkit.storage import atomic_path, read_json
 
 PAGE = "https://cocodataset.org/#download"
 ANNOTATIONS_URL = "http://images.cocodataset.org/annotations/annotations_trainval2017.zip"
-ANNOTATIONS_CHECKSUM = "md5:f4bbac642086de4f52a3fdda2de5fa2c"  # 252,907,541 bytes; as PaddlePaddle's and others' public loaders state it
-ANNOTATIONS_MEMBERS = tuple(f"annotations/{kind}_{part}2017.json" for part in ("train", "val") for kind in ("captions", "instances"))
+ANNOTATIONS_CHECKSUM = "md5:f4bbac642086de4f52a3fdda2de5fa2c"  # 252,907,541 bytes; as in PaddlePaddle's public loader
+ANNOTATIONS_MEMBERS = (
+    "annotations/captions_train2017.json",
+    "annotations/instances_train2017.json",
+    "annotations/captions_val2017.json",
+    "annotations/instances_val2017.json",
+)
 PARTS = ("train2017", "val2017", "train2014", "val2014")
 
 
 def holds_coco(place: Path) -> bool:
-    """Whether a folder has an ``instances_*.json`` of one of the parts."""
+    """Tell whether a folder has an ``instances_*.json`` of one of the parts."""
     return any(_annotation(place, "instances", part).is_file() for part in PARTS)
 
 
 def download_coco(folder: Path) -> None:
     """Fetch the 2017 annotations (253 MB, CC BY 4.0) into ``folder/annotations``; pictures are left to you.
 
-    What is there is not fetched again; an interrupted download goes on where it was.
+    Files that are there are not fetched again.
     """
     if all((folder / name).is_file() for name in ANNOTATIONS_MEMBERS):
         return
@@ -38,53 +43,63 @@ def download_coco(folder: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
-    """Write these members of a .zip file, and nothing else that it may hold, below ``folder``."""
+    """Write these members of a .zip file, and no others, below ``folder``."""
     try:
         with zipfile.ZipFile(archive) as packed:
             for name in members:
-                with atomic_path(folder / name) as temporary, packed.open(name) as member, open(temporary, "wb") as file:
+                with packed.open(name) as member, atomic_path(folder / name) as path, open(path, "wb") as file:
                     shutil.copyfileobj(member, file)
     except Exception as error:  # zipfile and zlib raise many kinds for broken archives
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: it states a place before its first byte
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: an offset before the first byte
             raise  # a full disk, a folder that may not be written
-        raise DataError(f"{archive} is not the archive that was expected ({type(error).__name__}); remove it and fetch it again") from None
+        raise DataError(
+            f"{archive} is not the archive that was expected ({type(error).__name__}); remove it and fetch it again"
+        ) from None
 
 
-def load_coco(folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False) -> PairedDataset:
+def load_coco(
+    folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False
+) -> PairedDataset:
     """Read captions and instances, and the pictures they belong to.
 
     Parameters
     ----------
-    folder : holds ``captions_PART.json`` and ``instances_PART.json``, there or in
-        ``annotations/``, for the parts train2017 and val2017 (or train2014 and val2014);
-        all parts found are one data set, as hashing papers use it
-    images : folder that holds one folder of pictures per part; "" looks for ``PART/`` and
-        ``images/PART/`` in ``folder``
-    caption : which of a picture's captions in the order of the file, from 0 (the first),
-        or "all" joined
-    skip_bad_rows : leave out pictures without that caption or without a file, and parts
-        without a folder of pictures, and list them in ``left_out``
+    folder : Path
+        Holds ``captions_PART.json`` and ``instances_PART.json``, there or in ``annotations/``, for the parts
+        train2017 and val2017 (or train2014 and val2014); all parts found are one data set, as hashing papers use it.
+    images : str or Path
+        Folder that holds one folder of pictures per part; "" looks for ``PART/`` and ``images/PART/`` in ``folder``.
+    caption : int or str
+        Which of a picture's captions in the order of the file, from 0 (the first), or "all" joined.
+    skip_bad_rows : bool
+        Leave out pictures without that caption or without a file, and parts without a folder of pictures, and list
+        them in ``left_out``.
 
     Returns
     -------
-    PairedDataset with picture files and texts. Labels are the categories in the order of
-    their ids: true where the picture has at least one instance, crowds included. Pictures
-    without any instance are left out, one line each. Ids are COCO's image ids. ``split``
-    is None: COCO's own parts are not a retrieval split.
+    PairedDataset
+        Picture files and texts. Labels are the categories in the order of their ids: true where the picture has at
+        least one instance, crowds included. Pictures without any instance are left out, one line each. Ids are
+        COCO's image ids. ``split`` is None: COCO's own parts are not a retrieval split.
     """
     parts = [part for part in PARTS if _annotation(folder, "instances", part).is_file()]
     if len({part[-4:] for part in parts}) > 1:
-        raise DataError(f"{folder} holds annotations of 2014 and of 2017, which are the same pictures; keep one year in a folder")
-    pictures = {part: _picture_folder(folder, images, part) for part in parts}
-    bare = [part for part in parts if pictures[part] is None]
-    if bare and (len(bare) == len(parts) or not skip_bad_rows):
-        other = "" if len(bare) == len(parts) else ", or leave it out with --skip-bad-rows (in Python: skip_bad_rows=True)"
-        raise DataError(f"{bare[0]} has annotations but no pictures: fetch {bare[0]}.zip from {PAGE} and unpack it to {folder / bare[0]}{other}")
-    read = [_read_part(folder, part, pictures[part], caption) for part in parts if pictures[part]]
+        raise DataError(
+            f"{folder} holds annotations of 2014 and of 2017, which are the same pictures; keep one year in a folder"
+        )
+    pictures = {part: found for part in parts if (found := _picture_folder(folder, images, part)) is not None}
+    bare = [part for part in parts if part not in pictures]
+    if bare and not (pictures and skip_bad_rows):
+        hint = ", or leave it out with --skip-bad-rows (in Python: skip_bad_rows=True)" if pictures else ""
+        raise DataError(
+            f"{bare[0]} has annotations but no pictures: "
+            f"fetch {bare[0]}.zip from {PAGE} and unpack it to {folder / bare[0]}{hint}"
+        )
+    read = [_read_part(folder, part, found, caption) for part, found in pictures.items()]
     categories = read[0][0]
     if any(others != categories for others, _ in read):
         raise DataError(f"the parts in {folder} have different categories; they must come from one release")
-    ids, files, labels, texts, problems = zip(*(row for _, rows in read for row in rows))
+    ids, files, labels, texts, problems = zip(*(row for _, rows in read for row in rows), strict=True)
     return assemble(
         ids=ids,
         labels=np.array(labels),
@@ -99,7 +114,7 @@ def load_coco(folder: Path, *, images: str | Path = "", caption: int | str = 0, 
 
 
 def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
-    """Category names in the order of their ids, and id, file, labels, text and problem of every picture."""
+    """Read the category names in the order of their ids, and id, file, labels, text and problem of every picture."""
     path = _annotation(folder, "instances", part)
     instances = _read_json(path, ("images", "annotations", "categories"))
     captions = _read_json(_annotation(folder, "captions", part), ("annotations",))
@@ -108,17 +123,20 @@ def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
         categories = sorted((c["id"], _text(c["name"])) for c in instances["categories"])
         column = {id: position for position, (id, _) in enumerate(categories)}
         labels = {picture["id"]: np.zeros(len(categories), dtype=bool) for picture in instances["images"]}
-        said = {id: [] for id in labels}
+        texts = {id: [] for id in labels}
         for annotation in instances["annotations"]:
             labels[annotation["image_id"]][column[annotation["category_id"]]] = True
         for annotation in captions["annotations"]:
-            said[annotation["image_id"]].append(_text(annotation["caption"]))
+            texts[annotation["image_id"]].append(_text(annotation["caption"]))
         named = [(picture["id"], _text(picture["file_name"])) for picture in instances["images"]]
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} and its captions do not fit together ({type(error).__name__}: {error}); both must come from one release") from None
+        raise DataError(
+            f"{path} and its captions do not fit together ({type(error).__name__}: {error}); "
+            "both must come from one release"
+        ) from None
     rows = []
     for id, name in named:
-        text = choose_caption(said[id], caption)
+        text = choose_caption(texts[id], caption)
         problem = None if text else f"has no caption at position {caption}"
         if name not in there or not is_inside(pictures / name, pictures):
             problem = f"picture {name} is not in {pictures}"
@@ -137,13 +155,14 @@ def _read_json(path, keys):
         content = read_json(path)
     except FileNotFoundError:
         raise DataError(
-            f"{path} does not exist; captions_PART.json and instances_PART.json belong together: fetch the annotations from {PAGE}"
+            f"{path} does not exist; captions_PART.json and instances_PART.json belong together: "
+            f"fetch the annotations from {PAGE}"
         ) from None
     except (ValueError, IsADirectoryError):
         raise DataError(f"{path} is not readable JSON; it may be cut short: fetch it again") from None
-    missing = next((key for key in keys if not isinstance(content, dict) or key not in content), None)
-    if missing:
-        raise DataError(f"{path} has no {missing!r}; it is not an annotation file of COCO")
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            raise DataError(f"{path} has no {key!r}; it is not an annotation file of COCO")
     return content
 
 

@@ -1,7 +1,6 @@
-"""A person's own data: a folder with an items.csv, read and checked row by row."""
+"""Read a folder of one's own data with an items.csv, checked row by row."""
 
 import csv
-import difflib
 from collections import Counter
 from pathlib import Path
 
@@ -10,57 +9,69 @@ import numpy as np
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.npy_files import read_features
 from dlchkit.data.loaders.row_checks import assemble, image_problem, is_inside, not_finite
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, nearest_name
+
+COLUMNS = {"text": "text", "labels": "label", "group": "", "image": "image", "id": "id"}  # option -> column by default
 
 
 def holds_items(place: Path) -> bool:
-    """Whether a folder has an items.csv."""
+    """Tell whether a folder has an items.csv."""
     return (place / "items.csv").is_file()
 
 
 def load_items(
     folder: Path,
     *,
-    text: str = "text",
-    labels: str = "label",
-    group: str = "",
-    image: str = "image",
-    id: str = "id",
+    text: str = COLUMNS["text"],
+    labels: str = COLUMNS["labels"],
+    group: str = COLUMNS["group"],
+    image: str = COLUMNS["image"],
+    id: str = COLUMNS["id"],
     skip_bad_rows: bool = False,
 ) -> PairedDataset:
     """Read ``folder/items.csv`` and the files it names.
 
     Parameters
     ----------
-    text : column of texts
-    labels : one column of labels or several, separated by commas; a cell may hold several
-        labels separated by "|". With several columns a class is named "column=value".
-        "column:10" takes the column's ten most frequent values only.
-    group : column whose equal values never stand on both sides of a split; "" for none.
-        A row whose cell is empty is a group of its own.
-    image : column of image files, relative to the folder and inside it. It may be absent
-        where ``image_features.npy`` (n, d), one row per row of items.csv, lies in the folder.
-    id : column of unique ids; where the file has no column "id", rows are numbered
-    skip_bad_rows : leave unusable rows out and list them in ``left_out``
+    folder : Path
+        Holds items.csv and the files it names.
+    text : str
+        Column of texts.
+    labels : str
+        One column of labels or several, separated by commas; a cell may hold several labels separated by "|".
+        With several columns a class is named "column=value". "column:10" takes the column's ten most frequent
+        values only.
+    group : str
+        Column whose equal values never stand on both sides of a split; "" for none. A row whose cell is empty is
+        a group of its own.
+    image : str
+        Column of image files, relative to the folder and inside it. It may be absent where
+        ``image_features.npy`` (n, d), one row per row of items.csv, lies in the folder.
+    id : str
+        Column of unique ids; where the file has no column "id", rows are numbered.
+    skip_bad_rows : bool
+        Leave unusable rows out and list them in ``left_out``.
 
     Raises
     ------
     DataError
-        One line that names the row, file or value, and what would be right.
+        The line names the row, file or value, and what would be right.
     """
     columns, rows, lines = _read_csv(folder / "items.csv")
     most_frequent = _label_columns(labels, folder)
     label_columns = list(most_frequent)
     for name in [text, *label_columns, *([group] if group else [])]:
         _require_column(name, columns, folder)
-    features = {f"{side}_features": read_features(folder / f"{side}_features.npy", len(rows)) for side in ("image", "text")}
+    image_features = read_features(folder / "image_features.npy", len(rows))
+    text_features = read_features(folder / "text_features.npy", len(rows))
     has_images = image in columns
-    if not has_images and features["image_features"] is None:
+    if not has_images and image_features is None:
         _require_column(image, columns, folder)
-    ids = [row[id].strip() for row in rows] if _has_ids(id, columns, folder) else [str(i) for i in range(len(rows))]
+    ids = _ids(rows, id, columns, folder)
 
     label_sets = [_labels_of(row, label_columns) for row in rows]
-    problems = _problems(rows, ids, label_sets, text, label_columns, folder, image if has_images else None, features)
+    broken = not_finite(**{"image_features.npy": image_features, "text_features.npy": text_features})
+    problems = _problems(rows, ids, label_sets, text, label_columns, folder, image if has_images else None, broken)
     usable = [i for i in range(len(rows)) if i not in problems]
     rare = _rare_labels([rows[i] for i in usable], most_frequent)
     label_sets = [names - rare for names in label_sets]
@@ -70,25 +81,31 @@ def load_items(
         labels=_label_matrix(label_sets, class_names),
         class_names=class_names,
         groups=_groups(rows, group, lines) if group else ids,
-        images=np.array(["" if i in problems else str((folder / row[image]).resolve()) for i, row in enumerate(rows)]) if has_images else None,
+        images=_picture_files(rows, image, problems, folder) if has_images else None,
         texts=np.array([row[text] for row in rows]),
         problems=problems,
         row_name=lambda i: f"{folder / 'items.csv'} line {lines[i]}",
         skip_bad_rows=skip_bad_rows,
-        **features,
+        image_features=image_features,
+        text_features=text_features,
     )
 
 
-def _read_csv(path: Path):
+def _read_csv(path: Path) -> tuple[list[str], list[dict[str, str]], list[int]]:
+    """Read the names of the columns, the rows, and the line on which each row ends."""
     if not path.is_file():
         raise DataError(f"{path} does not exist; a data folder needs an items.csv with one row per item")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            rows, lines = [], []
+            columns = list(reader.fieldnames or ())
+            rows = []
+            lines = []
             for row in reader:
                 if None in row or None in row.values():
-                    raise DataError(f"{path} line {reader.line_num} has another number of cells than the header's {len(reader.fieldnames)}")
+                    raise DataError(
+                        f"{path} line {reader.line_num} has another number of cells than the header's {len(columns)}"
+                    )
                 rows.append(row)
                 lines.append(reader.line_num)
     except UnicodeDecodeError as error:
@@ -97,47 +114,62 @@ def _read_csv(path: Path):
         raise DataError(f"{path} is not a readable CSV file: {error}") from None
     if not rows:
         raise DataError(f"{path} has no rows below its header")
-    return reader.fieldnames, rows, lines
+    return columns, rows, lines
 
 
 def _require_column(name, columns, folder):
     if name not in columns:
-        near = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(columns)}"
-        raise DataError(f"{folder / 'items.csv'} has no column {name!r}; {hint}")
+        raise DataError(f"{folder / 'items.csv'} has no column {name!r}; {nearest_name(name, columns)}")
 
 
-def _has_ids(id, columns, folder):
-    if id != "id":
-        _require_column(id, columns, folder)
-    return id in columns
+def _ids(rows, id, columns, folder) -> list[str]:
+    """Take the column of ids; rows are numbered where there is no such column and none was asked for."""
+    if id not in columns and id == COLUMNS["id"]:
+        return [str(i) for i in range(len(rows))]
+    _require_column(id, columns, folder)
+    return [row[id].strip() for row in rows]
+
+
+def _picture_files(rows, image, problems, folder) -> np.ndarray:
+    return np.array(["" if i in problems else str((folder / row[image]).resolve()) for i, row in enumerate(rows)])
 
 
 def _label_columns(labels, folder):
-    """Column -> how many of its most frequent values are wanted, None for all."""
+    """Read the option: column -> how many of its most frequent values are wanted, None for all."""
     wanted = {}
     for spec in labels.split(","):
         name, colon, count = (part.strip() for part in spec.partition(":"))
         if colon and (not count.isdecimal() or int(count) == 0):
-            raise DataError(f"labels names {spec.strip()!r} of {folder / 'items.csv'}; 'column:10' takes a column's ten most frequent values")
+            raise DataError(
+                f"labels names {spec.strip()!r} of {folder / 'items.csv'}; "
+                "'column:10' takes a column's ten most frequent values"
+            )
         wanted[name] = int(count) if colon else None
     return wanted
 
 
 def _rare_labels(rows, most_frequent):
-    """Labels that are not among the wanted most frequent ones of their column; equally frequent ones go by name."""
+    """Find the labels that are not among the wanted ones of their column; equally frequent ones go by name."""
     rare = set()
     for column, count in most_frequent.items():
         if count is not None:
-            size = Counter(name for row in rows for name in _labels_of({column: row[column]}, [column]))
-            names = sorted(size, key=lambda name: (-size[name], name))[count:]
-            rare |= {f"{column}={name}" for name in names} if len(most_frequent) > 1 else set(names)
+            size = Counter(name for row in rows for name in _values(row[column]))
+            for name in sorted(size, key=lambda name: (-size[name], name))[count:]:
+                rare.add(_class_name(column, name, most_frequent))
     return rare
 
 
-def _labels_of(row, columns):
-    several = len(columns) > 1
-    return {f"{column}={value.strip()}" if several else value.strip() for column in columns for value in row[column].split("|") if value.strip()}
+def _labels_of(row, columns) -> set[str]:
+    return {_class_name(column, value, columns) for column in columns for value in _values(row[column])}
+
+
+def _values(cell: str) -> set[str]:
+    """Split a cell of labels."""
+    return {value.strip() for value in cell.split("|") if value.strip()}
+
+
+def _class_name(column, value, columns) -> str:
+    return f"{column}={value}" if len(columns) > 1 else value
 
 
 def _label_matrix(label_sets, class_names):
@@ -149,14 +181,14 @@ def _label_matrix(label_sets, class_names):
 
 
 def _groups(rows, group, lines):
-    """The group column; an empty cell says nothing in common with any other row."""
-    return [row[group].strip() or f"line {line}, in no group" for row, line in zip(rows, lines)]
+    """Take the group column; a row with an empty cell is a group of its own."""
+    return [row[group].strip() or f"line {line}, in no group" for row, line in zip(rows, lines, strict=True)]
 
 
-def _problems(rows, ids, label_sets, text, label_columns, folder, image, features):
-    """Row position -> what is wrong with it."""
-    seen, problems = set(), {}
-    broken = not_finite(**{f"{name}.npy": values for name, values in features.items()})
+def _problems(rows, ids, label_sets, text, label_columns, folder, image, broken) -> dict[int, str]:
+    """Find what is wrong with rows, by their position; ``broken`` holds the faults of their features."""
+    seen = set()
+    problems = {}
     for i, row in enumerate(rows):
         if not ids[i] or ids[i] in seen:
             problems[i] = f"id {ids[i]!r} occurs twice" if ids[i] else "id is empty"

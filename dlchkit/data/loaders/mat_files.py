@@ -1,66 +1,72 @@
-"""MATLAB's files, the old form (SciPy, apart) and v7.3 (HDF5), read alike: named arrays in MATLAB's own order of axes."""
+"""Read MATLAB's files, version 7.3 (HDF5) and older (SciPy), alike: named arrays in MATLAB's own order of axes."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from dlchkit.data.loaders import mat_process
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, optional_module
+
+if TYPE_CHECKING:
+    import h5py
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HDF5_STARTS = (0, 512, 1024, 2048)  # bytes; MATLAB writes 512 bytes of its own before the HDF5 part
 
 
 def mat_keys(path: Path) -> list[str]:
-    """The names of the variables in a .mat file."""
-    try:
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                return sorted(name for name in file if not name.startswith("#"))
-        return mat_process.ask("keys", path)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except Exception as error:  # both readers raise many kinds for broken files
-        raise unreadable(path, error) from None
+    """List the names of the variables in a .mat file."""
+    return _variables(path, ())[0]
 
 
 def find_key(path: Path, names: Sequence[str]) -> str:
-    """The first of ``names`` that a .mat file holds."""
-    held = mat_keys(path)
-    found = next((name for name in names if name in held), None)
-    if found is None:
-        raise DataError(f"{path} has no {' or '.join(map(repr, names))}; it holds {', '.join(held) or 'nothing'}")
-    return found
+    """Find the first of ``names`` that a .mat file holds."""
+    return _first(path, mat_keys(path), names)
 
 
-def read_matrix(path: Path, key: str) -> np.ndarray:
-    """A matrix of numbers (rows, columns); sparse ones become dense."""
-    try:
-        values = _read_hdf5(path, key) if h5py.is_hdf5(path) else mat_process.ask("matrix", path, key)
-    except DataError:
-        raise
-    except Exception as error:
-        raise unreadable(path, error) from None
-    shape, kind = (values.shape, str(values.dtype)) if isinstance(values, np.ndarray) else (tuple(values["shape"]), values["type"])
-    if len(shape) != 2 or not isinstance(values, np.ndarray) or 0 in shape:
-        raise DataError(f"{key} in {path} is an array of shape {shape} and type {kind}; it must be a matrix of numbers")
-    return values
+def read_matrix(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Read the first of these variables that a file holds as a matrix of numbers (rows, columns); sparse ones dense."""
+    held, values = _variables(path, names)
+    key = _first(path, held, names)
+    return _matrix(path, key, values[key])
 
 
-def read_strings(path: Path, key: str) -> list[list[str]]:
-    """Rows of texts: a character matrix, or cells that hold one text or several."""
-    if h5py.is_hdf5(path):
-        raise DataError(f"{path} is a v7.3 file of texts; save it with '-v7' (or scipy.io.savemat), which the kit reads")
-    try:
-        rows = mat_process.ask("strings", path, key)
-    except Exception as error:
-        raise unreadable(path, error) from None
-    if isinstance(rows, dict):
-        raise DataError(f"{key} in {path} is of type {rows['type']}; it must hold texts")
-    return rows
+def read_matrices(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """Read all of these variables, each as a matrix of numbers (rows, columns)."""
+    held, values = _variables(path, names)
+    return [_matrix(path, name, values[_first(path, held, [name])]) for name in names]
 
 
-def row_axis(shapes: dict[str, tuple]) -> int:
-    """How many items there are: the one size that every array has, whichever way each of them lies.
+def read_strings(path: Path, names: Sequence[str]) -> list[list[str]]:
+    """Read the first of these variables that a file holds as rows of texts.
+
+    The variable is a character matrix, or cells that hold one text or several.
+    """
+    with _one_line(path):
+        if _is_hdf5(path):
+            raise DataError(
+                f"{path} is a v7.3 file of texts; save it with '-v7' (or scipy.io.savemat), which the kit reads"
+            )
+    held, values = _variables(path, names)
+    key = _first(path, held, names)
+    texts = values[key]
+    if not isinstance(texts, list):
+        raise DataError(f"{key} in {path} is of type {getattr(texts, 'dtype', texts)}; it must hold texts")
+    return texts
+
+
+def row_axis(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Find the number of items: the one size that every array has along either axis.
+
+    Parameters
+    ----------
+    shapes : dict
+        Name of an array -> its shape.
 
     Examples
     --------
@@ -77,37 +83,97 @@ def row_axis(shapes: dict[str, tuple]) -> int:
 
 
 def by_rows(matrix: np.ndarray, n: int) -> np.ndarray:
-    """The matrix with its n items as rows."""
+    """Turn the matrix so that its n items are rows."""
     return matrix if matrix.shape[0] == n else matrix.T
 
 
-def own_dataset(file: h5py.File, key: str) -> h5py.Dataset | h5py.Group:
-    """What the file itself holds under a name: HDF5 can also point to another file, which is not followed."""
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; whatever h5py raises becomes a `DataError` of one line."""
+    h5py = optional_module("h5py", "mat")
+    with _one_line(path), h5py.File(path) as file:
+        yield file
+
+
+def own_dataset(file: h5py.File, key: str) -> h5py.Dataset:
+    """Get the data set that the file itself holds under a name.
+
+    HDF5 can also point to another file, which is not followed.
+    """
+    import h5py
+
     if not isinstance(file.get(key, getlink=True), h5py.HardLink):
         raise DataError(f"{key} in {file.filename} is a link; it must be a matrix of its own")
     dataset = file[key]
-    if isinstance(dataset, h5py.Dataset) and (dataset.external or dataset.is_virtual):
+    if not isinstance(dataset, h5py.Dataset):
+        raise _no_full_matrix(file, key)
+    if dataset.external or dataset.is_virtual:
         raise DataError(f"{key} in {file.filename} keeps its numbers in another file; it must hold them itself")
     return dataset
 
 
 def is_matlab_order(dataset: h5py.Dataset) -> bool:
-    """MATLAB writes axes from last to first and marks what it wrote; h5py alone does neither."""
+    """Tell whether axes stand from last to first: so MATLAB writes them, and it marks its arrays."""
     return "MATLAB_class" in dataset.attrs
 
 
-def unreadable(path: Path, error: Exception) -> DataError:
-    """The line for a file that is cut short or is no .mat file."""
-    if isinstance(error, (FileNotFoundError, IsADirectoryError)):
-        return DataError(f"{path} does not exist")
-    said = str(error) if isinstance(error, mat_process.ReaderFailed) else type(error).__name__
-    return DataError(f"{path} is not a readable .mat file ({said}); it may be cut short: fetch it again")
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Turn the errors of both readers, which raise many kinds for broken files, into one line."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(f"{path} does not exist") from None
+    except Exception as error:
+        reason = str(error) if isinstance(error, mat_process.ReaderFailed) else type(error).__name__
+        raise DataError(f"{path} is not a readable .mat file ({reason}); it may be cut short: fetch it again") from None
 
 
-def _read_hdf5(path, key):
-    with h5py.File(path) as file:
-        dataset = own_dataset(file, key)
-        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "biuf":
-            raise DataError(f"{key} in {path} is a cell, a structure or sparse; it must be a full matrix of numbers")
-        values = dataset[()]
-        return values.T if is_matlab_order(dataset) else values
+def _is_hdf5(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(HDF5_STARTS[-1] + len(HDF5_SIGNATURE))
+    return any(start.startswith(HDF5_SIGNATURE, at) for at in HDF5_STARTS)
+
+
+def _variables(path: Path, names: Sequence[str]) -> tuple[list[str], dict]:
+    """All names in a file, and the values of those wanted that it holds; see `mat_process.read_variables`."""
+    with _one_line(path):
+        if not _is_hdf5(path):
+            return mat_process.read_variables(path, names)
+        with open_hdf5(path) as file:
+            held = sorted(name for name in map(str, file) if not name.startswith("#"))
+            return held, {name: _hdf5_numbers(file, name) for name in names if name in held}
+
+
+def _hdf5_numbers(file: h5py.File, key: str) -> np.ndarray:
+    dataset = own_dataset(file, key)
+    if dataset.dtype.kind not in "biuf":
+        raise _no_full_matrix(file, key)
+    values = dataset[()]
+    return values.T if is_matlab_order(dataset) else values
+
+
+def _no_full_matrix(file: h5py.File, key: str) -> DataError:
+    return DataError(
+        f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers"
+    )
+
+
+def _first(path: Path, held: Sequence[str], names: Sequence[str]) -> str:
+    for name in names:
+        if name in held:
+            return name
+    wanted = " or ".join(map(repr, names))
+    raise DataError(f"{path} has no {wanted}; it holds {', '.join(held) or 'nothing'}")
+
+
+def _matrix(path: Path, key: str, values: np.ndarray | list | str) -> np.ndarray:
+    if isinstance(values, np.ndarray) and values.ndim == 2 and values.size > 0:
+        return values
+    if isinstance(values, np.ndarray):
+        found = f"an array of shape {values.shape} and type {values.dtype}"
+    else:
+        found = "an array of texts or cells" if isinstance(values, list) else f"an array of type {values}"
+    raise DataError(f"{key} in {path} is {found}; it must be a matrix of numbers")

@@ -1,116 +1,81 @@
-"""SciPy's reader of MATLAB's old files in a process of its own: a damaged file can crash it, and may not take the caller along.
+"""Read MATLAB's files of version 4 to 7 with SciPy, in a process of its own: damaged files can crash or stall it."""
 
-Found by damaging files at random: SciPy 1.17 answers some with a segmentation fault, and some never.
-"""
-
-import atexit
 import json
-import os
 import subprocess
 import sys
-import threading
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-SECONDS, BYTES_PER_SECOND = 60, 5e6  # what reading may take: so long, and as long again for every 300 MB
+SECONDS = 60  # allowed for every file, and
+BYTES_PER_SECOND = 5e6  # as long again for every 300 MB
 
 
 class ReaderFailed(Exception):
-    """The reader ended, or refused; the message is a name for what happened."""
+    """The reader refused, crashed or took too long; the message says which in a few words."""
 
 
-class _Reader:
-    """A process that answers one question at a time, and ends when its standard input closes."""
+def read_variables(path: Path, names: Sequence[str] = ()) -> tuple[list[str], dict]:
+    """List the variables of a file and read those of the given names that it holds.
 
-    def __init__(self):
-        command = [sys.executable, "-m", "dlchkit.data.loaders.mat_process"]
-        quiet = {"stderr": subprocess.DEVNULL, "start_new_session": True}  # Ctrl-C reaches the caller alone
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **quiet)
-        self.owner, self.asked = os.getpid(), threading.Lock()
-        atexit.register(self.close)
-
-    def ask(self, what: str, path: Path, key: str | None):
-        allowed = SECONDS + Path(path).stat().st_size / BYTES_PER_SECOND
-        late = threading.Timer(allowed, self.process.kill)
-        with self.asked:
-            late.start()
-            try:
-                self.process.stdin.write(json.dumps([what, str(Path(path).resolve()), key]).encode() + b"\n")
-                self.process.stdin.flush()
-                said = json.loads(self.process.stdout.readline())
-                values = np.lib.format.read_array(_Stream(self.process.stdout), allow_pickle=False) if said["array"] else said["values"]
-            except (OSError, ValueError, EOFError):
-                self.close()
-                raise ReaderFailed("its reader crashed" if late.is_alive() else f"its reader did not end in {allowed:.0f} s") from None
-            except BaseException:  # Ctrl-C: an answer that nobody took would be taken for the next one's
-                self.close()
-                raise
-            finally:
-                late.cancel()
-        if said["error"]:
-            raise ReaderFailed(said["error"])
-        return values
-
-    def usable(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
-
-    def close(self):
-        if self.owner == os.getpid():
-            atexit.unregister(self.close)
-            self.process.kill()
-            self.process.communicate()
-
-
-class _Stream:
-    """A pipe for NumPy, which takes what looks like a file for one on disk."""
-
-    def __init__(self, pipe):
-        self.read, self.write = pipe.read, pipe.write
-
-
-_reader = None
-
-
-def ask(what: str, path: Path, key: str | None = None):
-    """What a MATLAB file of version 4 to 7 holds.
-
-    Parameters
-    ----------
-    what : "keys" (list of names), "matrix" (array of numbers, sparse ones dense) or
-        "strings" (list of rows of texts), the last two of the variable ``key``
+    Returns
+    -------
+    held : list of str
+        All names in the file, sorted.
+    values : dict
+        Name -> array of numbers (sparse ones dense), list of rows of texts, or the name of any other type.
 
     Raises
     ------
     ReaderFailed
+        SciPy cannot read the file: it raises an error, crashes, or does not end in time.
     """
-    global _reader
-    if _reader is None or not _reader.usable():
-        _reader = _Reader()
-    return _reader.ask(what, path, key)
+    allowed = SECONDS + path.stat().st_size / BYTES_PER_SECOND
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.npz"
+        command = [sys.executable, "-m", __name__, str(path.resolve()), str(answer), *names]
+        try:
+            done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=allowed)
+        except subprocess.TimeoutExpired:
+            raise ReaderFailed(f"its reader did not end in {allowed:.0f} s") from None
+        if done.returncode == 1:  # an exception; its kind stands last on standard error
+            raise ReaderFailed((done.stderr.decode(errors="replace").split() or ["unknown error"])[-1])
+        if done.returncode != 0:
+            raise ReaderFailed("its reader crashed")
+        with np.load(answer, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].item())
+            numbers = {name: arrays[str(i)] for i, name in enumerate(about["numbers"])}
+    return about["held"], about["others"] | numbers
 
 
-# --- inside the reader ---
-
-
-def _answer(what, path, key):
+def _write_variables(path: str, answer: str, names: list[str]) -> None:
+    """Write what `read_variables` returns as an .npz file; runs in the process of its own."""
     import scipy.io
+
+    held = sorted(name for name, *_ in scipy.io.whosmat(path))
+    wanted = [name for name in names if name in held]
+    loaded = scipy.io.loadmat(path, variable_names=wanted) if wanted else {}
+    values = {name: _plain(loaded[name]) for name in wanted}
+    numbers = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    others = {name: value for name, value in values.items() if name not in numbers}
+    about = json.dumps({"held": held, "numbers": list(numbers), "others": others})
+    np.savez(answer, about=np.array(about), **{str(i): array for i, array in enumerate(numbers.values())})
+
+
+def _plain(values) -> np.ndarray | list | str:
+    """Numbers as an array, texts as rows of texts, and of anything else the type."""
     import scipy.sparse
 
-    if what == "keys":
-        return sorted(name for name, *_ in scipy.io.whosmat(path))
-    values = scipy.io.loadmat(path, variable_names=[key])[key]
-    if what == "matrix":
-        values = values.astype(np.float32).toarray() if scipy.sparse.issparse(values) else values
-        return np.ascontiguousarray(values) if values.dtype.kind in "biuf" else _kind(values)
+    if scipy.sparse.issparse(values):
+        return values.astype(np.float32).toarray()
+    if values.dtype.kind in "biuf":
+        return values
     if values.dtype.kind not in "UO":
-        return _kind(values)
-    rows = values.reshape(-1) if values.ndim == 2 and values.shape[0] == 1 else values
-    return [list(_texts(row)) for row in rows]
-
-
-def _kind(values):
-    return {"shape": list(values.shape), "type": str(values.dtype)}
+        return str(values.dtype)
+    is_one_row = values.ndim == 2 and values.shape[0] == 1
+    return [list(_texts(row)) for row in (values.reshape(-1) if is_one_row else values)]
 
 
 def _texts(cell):
@@ -121,21 +86,8 @@ def _texts(cell):
         yield str(cell).strip()
 
 
-def _main():
-    out = sys.stdout.buffer
-    sys.stdout = sys.stderr
-    for line in sys.stdin:
-        values, error = None, None
-        try:
-            values = _answer(*json.loads(line))
-        except Exception as failure:  # SciPy raises many kinds for broken files
-            error = type(failure).__name__
-        is_array = isinstance(values, np.ndarray)
-        out.write(json.dumps({"array": is_array, "error": error, "values": None if is_array else values}).encode() + b"\n")
-        if is_array:
-            np.lib.format.write_array(_Stream(out), values, allow_pickle=False)
-        out.flush()
-
-
 if __name__ == "__main__":
-    _main()
+    try:
+        _write_variables(sys.argv[1], sys.argv[2], sys.argv[3:])
+    except Exception as error:  # SciPy raises many kinds for broken files
+        sys.exit(type(error).__name__)

@@ -1,4 +1,4 @@
-"""Plain .npy files, read without pickle."""
+"""Read plain .npy files, without pickle."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dlchkit.errors import DataError
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of a .npy file."""
+    """Read the array of a .npy file."""
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
@@ -19,12 +19,15 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def read_features(path: Path, n_rows: int) -> np.ndarray | None:
-    """float32 (n_rows, d) of a .npy file, or None where there is no such file."""
+    """Read float32 (n_rows, d) from a .npy file; None where there is no such file."""
     if not path.exists():
         return None
     features = read_array(path)
     if features.ndim != 2 or features.dtype.kind not in "fiu":
-        raise DataError(f"{path} is an array of shape {features.shape} and type {features.dtype}; features are numbers of shape (rows, features)")
+        raise DataError(
+            f"{path} is an array of shape {features.shape} and type {features.dtype}; "
+            "features are numbers of shape (rows, features)"
+        )
     if len(features) != n_rows:
         raise DataError(f"{path} has {len(features)} rows, but there are {n_rows} items; row i must belong to item i")
     return features.astype(np.float32)

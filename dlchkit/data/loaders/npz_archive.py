@@ -1,4 +1,4 @@
-"""One .npz file of features, labels and names: what other programs hand over most easily."""
+"""Read one .npz file of features, labels and names, which other programs write easily."""
 
 from pathlib import Path
 
@@ -13,8 +13,10 @@ KEYS = ("image_features", "image", "text_features", "text", "labels", "ids", "gr
 
 
 def holds_archive(place: Path) -> bool:
-    """Whether this is a .npz file, or a folder with exactly one."""
-    return place.suffix == ".npz" if place.is_file() else len(list(place.glob("*.npz"))) == 1
+    """Tell whether this is a .npz file, or a folder with exactly one."""
+    if place.is_file():
+        return place.suffix == ".npz"
+    return len(list(place.glob("*.npz"))) == 1
 
 
 def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
@@ -22,37 +24,44 @@ def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
 
     Parameters
     ----------
-    place : a .npz file or the folder that holds it, with the arrays ``image_features``
-        (or ``image``) and ``text_features`` (or ``text``), numbers (n, d); ``labels``,
-        0 and 1, (n, n_classes); and optionally ``ids`` (n,) without repetition, ``groups``
-        (n,), ``class_names`` (n_classes,) and ``split`` (n,) of "database", "query" and
-        "validation"
-    skip_bad_rows : leave rows with NaN or infinity out and list them in ``left_out``
+    place : Path
+        A .npz file or the folder that holds it, with the arrays ``image_features`` (or ``image``) and
+        ``text_features`` (or ``text``), numbers (n, d); ``labels``, 0 and 1, (n, n_classes); and optionally ``ids``
+        (n,) without repetition, ``groups`` (n,), ``class_names`` (n_classes,) and ``split`` (n,) of "database",
+        "query" and "validation".
+    skip_bad_rows : bool
+        Leave rows with NaN or infinity out and list them in ``left_out``.
 
     Returns
     -------
-    PairedDataset of features; items without a label are left out and listed
+    PairedDataset
+        Features; items without a label are left out and listed.
     """
     path = place if place.is_file() else next(iter(place.glob("*.npz")))
     arrays = _read(path)
-    image, text = (_features(arrays, path, side) for side in ("image", "text"))
-    if "labels" not in arrays or arrays["labels"].ndim != 2 or arrays["labels"].dtype.kind not in "biuf":
-        raise DataError(f"{path} needs 'labels', a matrix (items, classes) of 0 and 1; it has {_said(arrays, 'labels')}")
-    labels = binary_labels(arrays["labels"], f"labels in {path}")
+    image = _features(arrays, path, "image")
+    text = _features(arrays, path, "text")
+    labels = _labels(arrays, path)
+    names = _names(arrays, path)
     n, n_classes = labels.shape
-    for name, values in {"image_features": image, "text_features": text, **_names(arrays, path)}.items():
+    for name, values in {"image_features": image, "text_features": text, **names}.items():
         wanted = n_classes if name == "class_names" else n
         if len(values) != wanted:
-            raise DataError(f"{name} in {path} has {len(values)} rows, labels have {n} rows and {n_classes} classes; they must agree")
-    names = _names(arrays, path)
-    ids = names.get("ids", np.arange(n).astype(np.str_))
+            raise DataError(
+                f"{name} in {path} has {len(values)} rows, "
+                f"labels have {n} rows and {n_classes} classes; they must agree"
+            )
     for name in {"ids", "class_names"} & names.keys():
         if len(set(names[name].tolist())) != len(names[name]) or "" in names[name]:
             raise DataError(f"{name} in {path} repeat or are empty; each must be a name of its own")
+    if "class_names" in names:
+        class_names = tuple(names["class_names"].tolist())
+    else:
+        class_names = named_classes(path.parent, n_classes)
     return assemble(
-        ids=ids,
+        ids=names.get("ids", np.arange(n).astype(np.str_)),
         labels=labels,
-        class_names=tuple(names["class_names"].tolist()) if "class_names" in names else named_classes(path.parent, n_classes),
+        class_names=class_names,
         groups=names.get("groups"),
         split=names.get("split"),
         image_features=image,
@@ -75,9 +84,18 @@ def _read(path) -> dict[str, np.ndarray]:
                 return {key: stored[key] for key in names}
     except Exception as error:  # NumPy, zipfile and zlib raise many kinds for broken files
         raise DataError(
-            f"{path} is not a readable .npz file of plain arrays ({type(error).__name__}); write it with numpy.savez, without objects"
+            f"{path} is not a readable .npz file of plain arrays ({type(error).__name__}); "
+            "write it with numpy.savez, without objects"
         ) from None
     raise DataError(f"{path} holds {unknown!r}, which is none of {', '.join(KEYS)}")
+
+
+def _labels(arrays, path) -> np.ndarray:
+    values = arrays.get("labels")
+    if values is None or values.ndim != 2 or values.dtype.kind not in "biuf":
+        found = _described(arrays, "labels")
+        raise DataError(f"{path} needs 'labels', a matrix (items, classes) of 0 and 1; it has {found}")
+    return binary_labels(values, f"labels in {path}")
 
 
 def _features(arrays, path, side) -> np.ndarray:
@@ -86,7 +104,8 @@ def _features(arrays, path, side) -> np.ndarray:
         raise DataError(f"{path} holds both {names[0]!r} and {names[1]!r}; keep one")
     values = arrays[names[0]] if names else None
     if values is None or values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise DataError(f"{path} needs '{side}_features', numbers (items, features); it has {_said(arrays, *names)}")
+        found = _described(arrays, *names)
+        raise DataError(f"{path} needs '{side}_features', numbers (items, features); it has {found}")
     return values.astype(np.float32)
 
 
@@ -95,14 +114,16 @@ def _names(arrays, path) -> dict[str, np.ndarray]:
     for name in {"ids", "groups", "class_names", "split"} & arrays.keys():
         values = arrays[name]
         if values.ndim != 1 or values.dtype.kind not in "Uiu":
-            raise DataError(f"{name} in {path} is {_said(arrays, name)}; it must be a list of texts or whole numbers")
+            found = _described(arrays, name)
+            raise DataError(f"{name} in {path} is {found}; it must be a list of texts or whole numbers")
         names[name] = values.astype(np.str_)
-    wrong = set(names.get("split", np.array([], dtype=np.str_)).tolist()) - set(SPLITS)
+    wrong = set(names["split"].tolist()) - set(SPLITS) if "split" in names else set()
     if wrong:
         raise DataError(f"split in {path} holds {min(wrong)!r}; it must be one of {', '.join(SPLITS)}")
     return names
 
 
-def _said(arrays, *names) -> str:
+def _described(arrays, *names) -> str:
+    """Describe these arrays for a message; where there are none, name all that there are."""
     known = [f"{name}: shape {arrays[name].shape}, type {arrays[name].dtype}" for name in names if name in arrays]
     return ", ".join(known) or f"only {', '.join(arrays) or 'nothing'}"

@@ -1,4 +1,4 @@
-"""Pascal Sentence (Rashtchian et al. 2010): pictures of 20 classes, five sentences each, one folder per class."""
+"""Read Pascal Sentence (Rashtchian et al. 2010): pictures of 20 classes, five sentences each, a folder per class."""
 
 from pathlib import Path
 
@@ -12,11 +12,10 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 
 def holds_pascal(place: Path) -> bool:
-    """Whether a folder has a class folder with a sentence file named like a picture of that class."""
+    """Tell whether a folder has a class folder with a sentence file named like a picture of that class."""
     if not place.is_dir():
         return False
-    texts, pictures = _found(place, (".txt",)), _found(place, PICTURES)
-    return bool(texts.keys() & pictures.keys())
+    return not _found(place, (".txt",)).keys().isdisjoint(_found(place, PICTURES))
 
 
 def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool = False) -> PairedDataset:
@@ -24,37 +23,43 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
 
     Parameters
     ----------
-    folder : the class folders of pictures and of sentences may be one tree or two beside
-        each other, e.g. ``dataset/CLASS/NAME.jpg`` and ``sentence/CLASS/NAME.txt``
-    caption : which of a picture's sentences, from 0, or "all" joined into one text
-    skip_bad_rows : leave out pictures that cannot be read or have no sentence, and list them
+    folder : Path
+        The class folders of pictures and of sentences may be one tree or two beside each other, e.g.
+        ``dataset/CLASS/NAME.jpg`` and ``sentence/CLASS/NAME.txt``.
+    caption : int or str
+        Which of a picture's sentences, from 0, or "all" joined into one text.
+    skip_bad_rows : bool
+        Leave out pictures that cannot be read or have no sentence, and list them.
 
     Returns
     -------
-    PairedDataset with picture files and texts; one label per item, classes by name; ids
-    are "CLASS/NAME". ``split`` is None: no official list circulates.
+    PairedDataset
+        Picture files and texts; one label per item, classes by name; ids are "CLASS/NAME". ``split`` is None: no
+        official list circulates.
     """
-    texts, pictures = _found(folder, (".txt",)), _found(folder, PICTURES)
-    names = sorted(texts.keys() | pictures.keys())
+    files = _found(folder, (".txt",))
+    pictures = _found(folder, PICTURES)
+    names = sorted(files.keys() | pictures.keys())
     class_names = tuple(sorted({name.split("/")[0] for name in names}))
-    said, problems = [], {}
+    texts = []
+    problems = {}
     for i, name in enumerate(names):
-        sentences = [line for line in read_lines(texts[name]) if line.strip()] if name in texts else []
-        said.append(choose_caption(sentences, caption))
+        sentences = [line for line in read_lines(files[name]) if line.strip()] if name in files else []
+        texts.append(choose_caption(sentences, caption))
         if name not in pictures:
             problems[i] = "has sentences but no picture"
         elif not is_inside(pictures[name], folder):
             problems[i] = "is a link that leads out of the folder"
         elif problem := image_problem(pictures[name]):
             problems[i] = problem
-        elif not said[-1]:
+        elif not texts[i]:
             problems[i] = f"has no sentence at position {caption}" if sentences else "has no sentences"
     return assemble(
         ids=names,
         labels=np.array([[name.split("/")[0] == c for c in class_names] for name in names]),
         class_names=class_names,
         images=np.array([str(pictures[name].resolve()) if name in pictures else "" for name in names]),
-        texts=np.array(said),
+        texts=np.array(texts),
         problems=problems,
         row_name=lambda i: f"{folder} picture {names[i]}",
         skip_bad_rows=skip_bad_rows,
@@ -62,12 +67,13 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
 
 
 def _found(folder, suffixes) -> dict[str, Path]:
-    """ "CLASS/NAME" -> file, in class folders of the folder or of the folders in it."""
+    """Find files by "CLASS/NAME", in class folders of the folder or of the folders in it."""
     found = {}
     for path in sorted((*folder.glob("*/*.*"), *folder.glob("*/*/*.*"))):
-        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        below = path.relative_to(folder)
+        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in below.parts):
             name = f"{path.parent.name}/{path.stem}"
             if name in found:
-                raise DataError(f"{folder} holds {name} twice: {found[name].relative_to(folder)} and {path.relative_to(folder)}; keep one")
+                raise DataError(f"{folder} holds {name} twice: {found[name].relative_to(folder)} and {below}; keep one")
             found[name] = path
     return found

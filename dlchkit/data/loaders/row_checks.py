@@ -1,8 +1,9 @@
-"""What every loader asks of its rows, said in one line where they fail."""
+"""Checks that every loader makes of its rows, each refused in one line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,36 +14,49 @@ from dlchkit.errors import DataError
 
 def assemble(
     *,
-    ids,
+    ids: Sequence[str] | np.ndarray,
     labels: np.ndarray,
-    class_names: tuple,
-    problems: dict[int, str],
+    class_names: tuple[str, ...],
+    problems: Mapping[int, str],
     row_name: Callable[[int], str],
     skip_bad_rows: bool,
-    groups=None,
-    left_out: tuple = (),
-    **fields,
+    groups: Sequence[str] | np.ndarray | None = None,
+    left_out: tuple[str, ...] = (),
+    **fields: Any,
 ) -> PairedDataset:
     """Put rows together; rows without a label are left out and listed, unusable rows refused.
 
     Parameters
     ----------
-    ids : n unique names
-    labels : bool (n, n_classes)
-    problems : row position -> what makes it unusable
-    row_name : row position -> file and line, for messages
-    skip_bad_rows : leave unusable rows out and list them in ``left_out``
-    groups : n names; None makes every row a group of its own
-    left_out : lines to begin the list with
-    **fields : further fields of `PairedDataset` with n rows each, or None
+    ids : sequence of str
+        n unique names.
+    labels : bool array (n, n_classes)
+    class_names : tuple of str
+        Names of the columns of ``labels``.
+    problems : dict
+        Row position -> what makes it unusable.
+    row_name : callable
+        From a row's position to its file and line, for messages.
+    skip_bad_rows : bool
+        Leave unusable rows out and list them in ``left_out``.
+    groups : sequence of str or None
+        n names; None makes every row a group of its own.
+    left_out : tuple of str
+        Lines to begin the list with.
+    **fields
+        Further fields of `PairedDataset` with n rows each, or None.
     """
-    problems = dict.fromkeys(np.flatnonzero(~labels.any(1)).tolist()) | problems  # None: no fault, its authors gave this item no label
-    said = {i: f"{row_name(i)}: {problem}" for i, problem in problems.items() if problem}
-    if said and not skip_bad_rows:
-        more = f" (and {len(said) - 1} more rows)" if len(said) > 1 else ""
-        raise DataError(f"{said[min(said)]}{more}; mend the row, or leave such rows out with --skip-bad-rows (in Python: skip_bad_rows=True)")
-    kept = np.array([i for i in range(len(ids)) if i not in problems], dtype=np.int64)
-    lines = [said.get(i, f"{row_name(i)}: {ids[i]} has no label") for i in sorted(problems)]
+    if problems and not skip_bad_rows:
+        first = min(problems)
+        more = f" (and {len(problems) - 1} more rows)" if len(problems) > 1 else ""
+        raise DataError(
+            f"{row_name(first)}: {problems[first]}{more}; "
+            "mend the row, or leave such rows out with --skip-bad-rows (in Python: skip_bad_rows=True)"
+        )
+    unlabelled = {i: f"{ids[i]} has no label" for i in np.flatnonzero(~labels.any(1)).tolist()}
+    reasons = unlabelled | dict(problems)
+    kept = np.array([i for i in range(len(ids)) if i not in reasons], dtype=np.int64)
+    lines = [f"{row_name(i)}: {reasons[i]}" for i in sorted(reasons)]
     if len(kept) == 0:
         raise DataError(f"there is no usable row: {lines[0] if lines else row_name(0)}")
     names = np.asarray(ids, dtype=np.str_)[kept]
@@ -64,10 +78,13 @@ def without_small_classes(data: PairedDataset, min_class_size: int, place: Path)
     if lonely is not None:
         count = "one row" if size[lonely] else "no row"
         raise DataError(
-            f"class {data.class_names[lonely]!r} in {place} has {count}; a class needs two at least: add rows, or set min_class_size to 2 to leave it out"
+            f"class {data.class_names[lonely]!r} in {place} has {count}; a class needs two at least: "
+            "add rows, or set min_class_size to 2 to leave it out"
         )
     if len(kept) < 2:
-        raise DataError(f"{place} has {len(kept)} classes with {min_class_size} rows or more; two are needed: lower min_class_size")
+        raise DataError(
+            f"{place} has {len(kept)} classes with {min_class_size} rows or more; two are needed: lower min_class_size"
+        )
     if len(kept) == len(size):
         return data
     data = data[data.labels[:, kept].any(1)]
@@ -75,7 +92,7 @@ def without_small_classes(data: PairedDataset, min_class_size: int, place: Path)
 
 
 def binary_labels(values: np.ndarray, place: str) -> np.ndarray:
-    """bool (n, n_classes) of a matrix that holds 0 and 1 and nothing else."""
+    """Turn a matrix that holds 0 and 1 only into bool (n, n_classes)."""
     wrong = ~np.isin(values, (0, 1))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
@@ -84,7 +101,7 @@ def binary_labels(values: np.ndarray, place: str) -> np.ndarray:
 
 
 def not_finite(**features: np.ndarray | None) -> dict[int, str]:
-    """Row position -> which of the named features holds NaN or infinity there."""
+    """Find the rows where one of the named features holds NaN or infinity, and which it is."""
     problems = {}
     for name, values in features.items():
         if values is not None:
@@ -93,19 +110,24 @@ def not_finite(**features: np.ndarray | None) -> dict[int, str]:
     return problems
 
 
-def named_classes(folder: Path, n_classes: int) -> tuple:
-    """The names in ``folder/classes.txt``, one line per label column; without that file "class 0", "class 1", ..."""
+def named_classes(folder: Path, n_classes: int) -> tuple[str, ...]:
+    """Read the class names from ``folder/classes.txt``, one line per label column.
+
+    Without that file they are "class 0", "class 1", ...
+    """
     path = folder / "classes.txt"
     if not path.is_file():
         return tuple(f"class {c}" for c in range(n_classes))
     names = tuple(line.strip() for line in read_lines(path))
     if len(names) != n_classes or len(set(names)) != n_classes or "" in names:
-        raise DataError(f"{path} has {len(names)} lines; it needs one different name for each of the {n_classes} label columns")
+        raise DataError(
+            f"{path} has {len(names)} lines; it needs one different name for each of the {n_classes} label columns"
+        )
     return names
 
 
 def choose_caption(captions: list[str], caption: int | str) -> str:
-    """One text of several: the one at position ``caption`` from 0, or "all" joined by spaces; "" where there is none."""
+    """Choose the text at position ``caption`` from 0, or join "all" by spaces; "" where there is none."""
     if caption == "all":
         return " ".join(text.strip() for text in captions).strip()
     if type(caption) is not int or caption < 0:
@@ -114,7 +136,7 @@ def choose_caption(captions: list[str], caption: int | str) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file."""
+    """Read the lines of a UTF-8 text file."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -124,7 +146,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, with every ``..`` and link followed, lies in a folder."""
+    """Tell whether a path, with every ``..`` and link followed, lies in a folder."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
@@ -132,7 +154,7 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def image_problem(path: Path) -> str | None:
-    """Say what is wrong with an image file, or None; reads headers and checksums, not pixels."""
+    """Find what is wrong with an image file, None for nothing, from its headers and checksums, not its pixels."""
     try:
         with Image.open(path) as picture:
             kind = picture.format

@@ -1,4 +1,4 @@
-"""The labelled, single-modal source domain: stored features, or one folder of pictures per class."""
+"""Read a labelled, single-modal source domain: stored features, or one folder of pictures per class."""
 
 from pathlib import Path
 
@@ -15,9 +15,11 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
 
     Parameters
     ----------
-    use : "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,);
-        "images" reads ``images/CLASS/*`` (or ``CLASS/*``). Class names come from
-        ``classes.tsv`` (key, name) where it exists.
+    folder : Path
+        Class names come from ``classes.tsv`` (key, name) in it, where that exists.
+    use : str
+        "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,); "images" reads ``images/CLASS/*``
+        (or ``CLASS/*``).
     """
     names = {}
     if (folder / "classes.tsv").is_file():
@@ -33,24 +35,34 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
 def _source_of_features(folder, names):
     labels = read_array(folder / "labels.npy")
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) == 0:
-        raise DataError(f"labels.npy in {folder} is an array of shape {labels.shape} and type {labels.dtype}; labels are whole numbers, one per row")
+        raise DataError(
+            f"labels.npy in {folder} is an array of shape {labels.shape} and type {labels.dtype}; "
+            "labels are whole numbers, one per row"
+        )
     features = read_features(folder / "image_features.npy", len(labels))
     if features is None:
         raise DataError(f"{folder} has no image_features.npy; a source of features needs it beside labels.npy")
     broken = ~np.isfinite(features).all(1)
     if broken.any():
-        raise DataError(f"image_features.npy in {folder} holds NaN or infinity in row {broken.argmax()}; features are finite numbers")
+        raise DataError(
+            f"image_features.npy in {folder} holds NaN or infinity in row {broken.argmax()}; "
+            "features are finite numbers"
+        )
     class_names = tuple(names.values()) or tuple(map(str, range(labels.max() + 1)))
     wrong = labels[(labels < 0) | (labels >= len(class_names))]
     if len(wrong):
-        raise DataError(f"labels.npy in {folder} holds {wrong[0]}; classes.tsv names {len(class_names)} classes, counted from 0")
+        raise DataError(
+            f"labels.npy in {folder} holds {wrong[0]}; classes.tsv names {len(class_names)} classes, counted from 0"
+        )
     return SourceDataset(labels=labels.astype(np.int64), class_names=class_names, image_features=features)
 
 
 def _source_of_images(root, names):
     classes = [child for child in _visible(root) if child.is_dir()]
     if len(classes) < 2:
-        raise DataError(f"{root} holds {len(classes)} class folders; a source of pictures needs one folder per class, two at least")
+        raise DataError(
+            f"{root} holds {len(classes)} class folders; a source of pictures needs one folder per class, two at least"
+        )
     files = [(path, c) for c, child in enumerate(classes) for path in _visible(child) if path.is_file()]
     bare = set(range(len(classes))) - {c for _, c in files}
     if bare:
@@ -67,5 +79,5 @@ def _source_of_images(root, names):
 
 
 def _visible(folder):
-    """What a person put there, by name; not .DS_Store and .ipynb_checkpoints."""
+    """List the files and folders by name, without hidden ones such as .DS_Store and .ipynb_checkpoints."""
     return sorted(child for child in folder.iterdir() if not child.name.startswith("."))

@@ -1,22 +1,23 @@
-"""The Wikipedia cross-modal set (Rasiwasia et al. 2010): SIFT words and topics of sections of featured articles."""
+"""Read the Wikipedia cross-modal set (Rasiwasia et al. 2010): SIFT words and topics of sections of articles."""
 
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.mat_files import find_key, read_matrix
+from dlchkit.data.loaders.mat_files import read_matrices
 from dlchkit.data.loaders.row_checks import assemble, not_finite, read_lines
 from dlchkit.errors import DataError
 
 PAGE = "http://www.svcl.ucsd.edu/projects/crossmodal/"
-FILES = ("raw_features.mat", "trainset_txt_img_cat.list", "testset_txt_img_cat.list", "categories.list")
+TRAIN, TEST = "trainset_txt_img_cat.list", "testset_txt_img_cat.list"
+FILES = ("raw_features.mat", TRAIN, TEST, "categories.list")
 PKU_VALIDATION = 231
 
 
 def holds_wikipedia(place: Path) -> bool:
-    """Whether a folder has one of the set's own lists."""
-    return any((place / name).is_file() for name in FILES[1:3])
+    """Tell whether a folder has one of the set's own lists."""
+    return (place / TRAIN).is_file() or (place / TEST).is_file()
 
 
 def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
@@ -24,17 +25,18 @@ def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDatase
 
     Parameters
     ----------
-    folder : holds raw_features.mat, trainset_txt_img_cat.list, testset_txt_img_cat.list
-        and categories.list
-    skip_bad_rows : leave rows with NaN or infinity out and list them in ``left_out``
+    folder : Path
+        Holds raw_features.mat, trainset_txt_img_cat.list, testset_txt_img_cat.list and categories.list.
+    skip_bad_rows : bool
+        Leave rows with NaN or infinity out and list them in ``left_out``.
 
     Returns
     -------
-    PairedDataset with ``image_features`` (n, 128), ``text_features`` (n, 10), ids = text
-    ids, one label of ten, and ``split``: the training list is "database" (2,173), the test
-    list "query" (693). Where ``pku_split_indices.txt`` lies in the folder (zero-based
-    positions in the test list, one per line), its first 231 are "validation" and the
-    others "query" (462), as in the PKU papers.
+    PairedDataset
+        ``image_features`` (n, 128), ``text_features`` (n, 10), ids = text ids, one label of ten, and ``split``: the
+        training list is "database" (2,173), the test list "query" (693). Where ``pku_split_indices.txt`` lies in
+        the folder (zero-based positions in the test list, one per line), its first 231 are "validation" and the
+        others "query" (462), as in the PKU papers.
 
     References
     ----------
@@ -42,42 +44,50 @@ def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDatase
     """
     for name in FILES:
         if not (folder / name).is_file():
-            raise DataError(f"{folder / name} does not exist; fetch the set from {PAGE} and put {', '.join(FILES)} into {folder}")
+            raise DataError(
+                f"{folder / name} does not exist; fetch the set from {PAGE} and put {', '.join(FILES)} into {folder}"
+            )
     class_names = tuple(line.strip() for line in read_lines(folder / "categories.list") if line.strip())
-    parts = [_read_part(folder, name, key, len(class_names)) for name, key in (("trainset", "tr"), ("testset", "te"))]
-    ids, rows, labels, image, text = (np.concatenate(columns) for columns in zip(*parts))
-    n_train = len(parts[0][0])
-    repeated = next((id for id, count in zip(*np.unique(ids, return_counts=True)) if count > 1), None)
-    if repeated is not None:
-        raise DataError(f"text {repeated} occurs twice in the lists of {folder}; every text belongs to one list, once")
-    image, text = image.astype(np.float32), text.astype(np.float32)
+    image_train, text_train, image_test, text_test = read_matrices(
+        folder / "raw_features.mat", ["I_tr", "T_tr", "I_te", "T_te"]
+    )
+    train = _read_list(folder / TRAIN, len(class_names), len(image_train), len(text_train))
+    test = _read_list(folder / TEST, len(class_names), len(image_test), len(text_test))
+    ids, rows, labels = (np.concatenate(columns) for columns in zip(train, test, strict=True))
+    names, count = np.unique(ids, return_counts=True)
+    if count.max(initial=0) > 1:
+        twice = names[count.argmax()]
+        raise DataError(f"text {twice} occurs twice in the lists of {folder}; every text belongs to one list, once")
+    image = np.concatenate([image_train, image_test]).astype(np.float32)
+    text = np.concatenate([text_train, text_test]).astype(np.float32)
     return assemble(
         ids=ids,
         labels=labels,
         class_names=class_names,
         image_features=image,
         text_features=text,
-        split=_split(folder, n_train, len(ids) - n_train),
+        split=_split(folder, len(image_train), len(image_test)),
         problems=not_finite(image=image, text=text),
         row_name=lambda i: f"{folder} {rows[i]}",
         skip_bad_rows=skip_bad_rows,
     )
 
 
-def _read_part(folder, name, key, n_classes):
-    path = folder / f"{name}_txt_img_cat.list"
+def _read_list(path, n_classes, n_images, n_texts) -> tuple[list, list, np.ndarray]:
+    """Text ids, names of the rows for messages, and labels of one of the two lists."""
     rows = [line.split("\t") for line in read_lines(path)]
-    features = folder / "raw_features.mat"
-    image, text = (read_matrix(features, find_key(features, (f"{side}_{key}",))) for side in "IT")
-    if not len(rows) == len(image) == len(text):
-        raise DataError(f"{path} has {len(rows)} rows, I_{key} in raw_features.mat {len(image)} and T_{key} {len(text)}; they must be equal")
+    if not len(rows) == n_images == n_texts:
+        raise DataError(
+            f"{path} has {len(rows)} rows, and raw_features.mat has features of {n_images} images "
+            f"and {n_texts} texts for it; they must be equal"
+        )
     labels = np.zeros((len(rows), n_classes), dtype=bool)
     for i, row in enumerate(rows):
         category = row[2].strip() if len(row) == 3 else ""
         if not category.isdecimal() or not 1 <= int(category) <= n_classes:
             raise DataError(f"{path} line {i + 1} is not 'text id, tab, image id, tab, class 1 to {n_classes}'")
         labels[i, int(category) - 1] = True
-    return [row[0] for row in rows], [f"{path.name} line {i + 1}" for i in range(len(rows))], labels, image, text
+    return [row[0] for row in rows], [f"{path.name} line {i + 1}" for i in range(len(rows))], labels
 
 
 def _split(folder, n_train, n_test):

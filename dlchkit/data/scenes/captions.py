@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .drawing import pick
 
 # kind: the words for one of it; an irregular plural follows a slash.
@@ -96,7 +98,7 @@ def write_caption(scene, rng) -> str:
     told = [thing for thing in scene.things if rng.random() > 0.22] or [pick(rng, scene.things)]
     told = [told[i] for i in rng.permutation(len(told))]
     text = mention(told[0], rng)
-    for before, thing in zip(told, told[1:]):
+    for before, thing in pairwise(told):
         text += f" {link(before, thing, rng)} {mention(thing, rng)}"
     text = pick(rng, OPENINGS).format(text)
     for where, share in ((PLACES[scene.place], 0.35), (TIMES[scene.time], 0.35)):

@@ -49,7 +49,8 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
     >>> mix((0, 0, 0), (200, 100, 50), 0.5)
     (100, 50, 25)
     """
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def tones(main: Colour, accent: Colour) -> dict[str, Colour]:

@@ -63,14 +63,15 @@ def crescent(role, radius, bite):
     """A moon from which a shifted circle of the same height was taken away."""
     outside = arc(0, 0, radius, radius, 90, 270)
     inside = arc(0, 0, radius - bite, radius, 270, 90)
-    return Part(role, np.concatenate([outside, inside]) + (radius / 2, 0))
+    return Part(role, np.concatenate([outside, inside]) + np.array([radius / 2, 0]))
 
 
 def petals(role, count, reach, radius, cx=0.0, cy=0.0):
     """A wreath of small discs."""
     angle = np.arange(count) * 2 * np.pi / count
-    x, y = cx + reach * np.cos(angle), cy + reach * np.sin(angle)
-    return tuple(disc(role, *centre, radius) for centre in zip(x, y))
+    x = cx + reach * np.cos(angle)
+    y = cy + reach * np.sin(angle)
+    return tuple(disc(role, *centre, radius) for centre in zip(x, y, strict=True))
 
 
 def wheel(cx, cy, radius):

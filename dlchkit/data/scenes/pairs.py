@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ class Habit(NamedTuple):
     half: float
     lean: float
     colours: tuple[str, ...]
-    often: dict[str, float] = {}
+    often: Mapping[str, float] = MappingProxyType({})
 
 
 HABITS = {
@@ -177,7 +179,8 @@ def choose_counts(rng, time, place) -> dict[str, int]:
 def place_one(kind, rng, place, horizon, water, taken) -> Pose:
     """The roomiest of a few places that suit the kind; adds it to `taken`."""
     habit = HABITS[kind]
-    best, most_room = None, -np.inf
+    best = (0.0, 0.0, 0.0)
+    most_room = -np.inf
     for _ in range(5):
         half = habit.half * rng.uniform(0.9, 1.5)
         x = rng.uniform(0.08, 0.92)
@@ -189,7 +192,8 @@ def place_one(kind, rng, place, horizon, water, taken) -> Pose:
             y = base - half
         room = min((np.hypot(x - o.x, y - o.y) - half - o.half for o in taken), default=0)
         if room > most_room:
-            best, most_room = (x, y, half), room
+            best = (x, y, half)
+            most_room = room
     pose = Pose(*best, habit.lean * rng.uniform(-1, 1), bool(rng.integers(2)))
     taken.append(pose)
     return pose
@@ -245,8 +249,10 @@ def choose_look(scene, rng) -> dict:
 
 def scatter_stars(draw, rng, pixels):
     """Specks of light, too small to be taken for the kind "star"."""
-    for x, y, alpha in zip(*rng.random((3, 26))):
-        x, y, radius = x * pixels, y * pixels * 0.6, pixels / 190
+    radius = pixels / 190
+    for x, y, alpha in rng.random((3, 26)).T:
+        x = x * pixels
+        y = y * pixels * 0.6
         box = (x - radius, y - radius, x + radius, y + radius)
         draw.ellipse(box, (255, 250, 230, int(60 + 150 * alpha)))
 
@@ -254,7 +260,9 @@ def scatter_stars(draw, rng, pixels):
 def halo(draw, pose, colour, pixels):
     """A soft glow around a light in the sky."""
     for reach in (2.0, 1.8, 1.6, 1.4, 1.2):
-        x, y, radius = pose.x * pixels, pose.y * pixels, pose.half * reach * pixels
+        x = pose.x * pixels
+        y = pose.y * pixels
+        radius = pose.half * reach * pixels
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), (*colour, 18))
 
 
@@ -281,8 +289,9 @@ def draw_ground(draw, scene, rng, haze, pixels):
 def band(draw, rng, top, swell, colour, pixels):
     """Fill everything below a gently waving line."""
     x = np.linspace(0, 1, 25)
-    waves, phase = rng.uniform(0.7, 2.2, 2), rng.uniform(0, 6.3, 2)
-    first, second = (np.sin(6.3 * wave * x + shift) for wave, shift in zip(waves, phase))
+    waves = rng.uniform(0.7, 2.2, 2)
+    phase = rng.uniform(0, 6.3, 2)
+    first, second = (np.sin(6.3 * wave * x + shift) for wave, shift in zip(waves, phase, strict=True))
     y = top + swell * (first + second) / 2
     edge = np.stack([x, y], axis=1) * pixels
     draw.polygon([*edge.ravel().tolist(), pixels, pixels, 0, pixels], colour)
@@ -290,8 +299,9 @@ def band(draw, rng, top, swell, colour, pixels):
 
 def ripple(draw, rng, top, bottom, pixels):
     """Short bright strokes on the water."""
-    for x, y, length in zip(*rng.random((3, 14))):
-        x, y = x * pixels, (top + (bottom - top) * y) * pixels
+    for x, y, length in rng.random((3, 14)).T:
+        x = x * pixels
+        y = (top + (bottom - top) * y) * pixels
         reach = (0.02 + 0.05 * length) * pixels
         stroke = (x - reach, y, x, y - pixels / 150, x + reach, y)
         draw.line(stroke, (255, 255, 255, 70), max(1, pixels // 110))

@@ -82,7 +82,7 @@ def draw_one(kind, rng, size):
 
 
 def contrast(colour, paper):
-    return sum(abs(a - b) for a, b in zip(colour, paper))
+    return sum(abs(a - b) for a, b in zip(colour, paper, strict=True))
 
 
 def cut_out(draw, shape, pose, paper, rng, pixels):
