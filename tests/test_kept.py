@@ -19,8 +19,8 @@ from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
 from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
-from dlchkit.results import write_page
-from dlchkit.results.collect import SweepResults
+from dlchkit.reports import write_page
+from dlchkit.reports.read_runs import SweepResults
 from dlchkit.runs.plan import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6

@@ -275,5 +275,5 @@ def test_drawing_leaves_the_settings_alone_and_torch_out(methods):
     before = dict(matplotlib.rcParams)
     plotting.plot_R(methods, "image_to_text")
     assert dict(matplotlib.rcParams) == before
-    program = "import sys, dlchkit.plotting, dlchkit.report; sys.exit(int('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules))"
+    program = "import sys, dlchkit.plotting, dlchkit.reports; sys.exit(int('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

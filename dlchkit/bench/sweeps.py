@@ -13,7 +13,7 @@ import yaml
 
 from dlchkit.bench.timing import circumstances
 from dlchkit.errors import DataError
-from dlchkit.report import write_folder_report
+from dlchkit.reports import write_folder_report
 from dlchkit.runs.plan import DONE, in_order
 from dlchkit.runs.sweep_file import plan_sweep
 

@@ -1,5 +1,6 @@
 """From values to HTML: everything that records hold is escaped, numbers are short."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -9,27 +10,41 @@ import matplotlib
 from matplotlib.colors import to_hex
 
 from dlchkit.plotting.style import in_words
-from dlchkit.results.cells import number
-from dlchkit.results.collect import is_number
+from dlchkit.plotting.verdict import number
+from dlchkit.reports import drawings
+from dlchkit.reports.tables import HEAT_STEPS
 
-HEAT_STEPS = 20  # a heat map's colours go from 0 to this
 _LONGEST_TEXT = 400  # letters of one recorded value
 _MOST_ROWS, _MOST_COLUMNS = 40, 12  # of one recorded value that is a table
 
 
-def render(template: str, **values) -> str:
-    """A page from one of the templates beside this file; an unknown name is an error."""
+def render(template: str, *, home: Path | None = None, **values) -> str:
+    """Fill one of the templates beside this file; an unknown name is an error.
+
+    Parameters
+    ----------
+    home : Path or None
+        The folder of the page, where links to files start.
+    """
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters |= {
         "as_table": as_table,
         "in_text": in_text,
         "in_words": in_words,
-        "defined_number": is_number,
         "score": number,
         "minus": with_minus,
+        "link": lambda file: address(os.path.relpath(file, home)),
     }
-    page = environment.get_template(template).render(heat_colours=heat_colours(), **values)
+    environment.globals |= {
+        "heat_colours": heat_colours(),
+        "panel_width": drawings.WIDTH,
+        "panel_height": drawings.HEIGHT,
+        "bar_width": drawings.BAR_WIDTH,
+    }
+    page = environment.get_template(template).render(**values)
     return page.encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character, UTF-8 cannot
 
 
