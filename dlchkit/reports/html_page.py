@@ -108,7 +108,7 @@ def _write(
     found = sorted(found, key=lambda item: not _is_main(item[0]))  # what the headline rests on comes first
     sections = [section_of(results, broken, baseline=baseline, price=price) for results, broken in found]
     pictures = EmbeddedPictures()
-    planned = [results for results, _ in found if results.file]
+    planned = [section.results for section in sections if section.results.file]
     machines = environments([results for results, _ in found])
     page = render(
         "page.html",
@@ -124,7 +124,8 @@ def _write(
         meaning=MEANING,
         environments=machines,
         differ=differing([setting for _, setting in machines]),
-        n_complete=sum(len(results.done) for results, _ in found),
+        n_complete=sum(len(section.results.done) for section in sections),
+        n_planned_done=sum(len(results.done) for results in planned),
         n_planned=sum(len(results.runs) for results in planned),
         n_failed=sum(run.state == "failed" for section in sections for run in section.unfinished),
     )  # fmt: skip

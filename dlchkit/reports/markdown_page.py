@@ -94,7 +94,7 @@ def _part(part: Part) -> list[str]:
             for name, table in by_name.items()
             for block in (f"**{name}, {direction}**", *as_markdown(table))
         ]
-        return ["<details>", f"<summary>{part.heading}: {part.note}</summary>", *tables, "</details>"]
+        return [f"### {part.heading}", f"<details>\n<summary>{part.note}</summary>", *tables, "</details>"]
     return []
 
 
