@@ -1,5 +1,6 @@
 """Made-up runs and sweeps, and pages read back: what the tests of reports share."""
 
+import itertools
 import re
 import shutil
 from html.parser import HTMLParser
@@ -40,9 +41,11 @@ def random_R(random, below, stages, *, last_only=False):
 
 
 def made_up(bits, seed, *, methods=METHODS, data="scenes", stages=3):
-    """A record as notebook 03 leaves it: lsh once on everything, the others stage by stage, dlch also with encoded codes."""
+    """A record as notebook 03 leaves it: lsh once on everything, the others stage by stage; dlch has encoded codes too."""
     random = np.random.default_rng([bits, seed])
-    record = RunRecord("03_increments", {"data": data, "n_bits": bits, "seed": seed}, seed, environment=dict(ENVIRONMENT))
+    record = RunRecord(
+        "03_increments", {"data": data, "n_bits": bits, "seed": seed}, seed, environment=dict(ENVIRONMENT)
+    )
     for name, below in methods.items():
         R = random_R(random, below, stages, last_only=name == "lsh")
         seconds = [10 + random.random(), *(random.uniform(8, 12, stages - 1) * (1 if name == "joint" else 0.2))]
@@ -138,7 +141,7 @@ class Page(HTMLParser):
         """Assert what every page keeps: headings and links in order, names on pictures, nothing from elsewhere."""
         levels = [int(tag[1]) for tag, _ in self.tags if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1 and levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
         addresses = [
             value
             for _, attributes in self.tags
@@ -146,7 +149,11 @@ class Page(HTMLParser):
             if name in ("src", "href", "srcset", "action", "data")
         ]
         assert addresses and all(address.startswith(("data:image/", "#", "./")) for address in addresses)
-        assert "http" not in self.source and "url(" not in self.source.replace("url(#", "") and "@import" not in self.source
+        assert (
+            "http" not in self.source
+            and "url(" not in self.source.replace("url(#", "")
+            and "@import" not in self.source
+        )
         ids = [attributes["id"] for _, attributes in self.tags if "id" in attributes]
         assert len(set(ids)) == len(ids) and {value[1:] for value in addresses if value.startswith("#")} <= set(ids)
         assert not self.all("link") and self.all("html")[0]["lang"] == "en"

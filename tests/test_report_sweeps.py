@@ -1,6 +1,5 @@
 """The page of sweeps: every number is one that numpy finds in the records, and what is not in it is named."""
 
-import itertools
 import json
 import math
 import re
@@ -51,7 +50,9 @@ def test_the_score_table_is_what_numpy_finds(complete):
     for column, (direction, bits) in enumerate((d, b) for d in DIRECTIONS for b in BITS):
         means = {}
         for name in METHODS:
-            mean, half = mean_and_half([results.records[at_bits(results, bits), s].metrics[name][f"map_{direction}"] for s in SEEDS])
+            mean, half = mean_and_half(
+                [results.records[at_bits(results, bits), s].metrics[name][f"map_{direction}"] for s in SEEDS]
+            )
             np.testing.assert_allclose(numbers(rows[name][column]), [mean, half], atol=0.00051)
             assert float(rows[name][column][0]["data-value"]) == pytest.approx(mean)
             means[name] = mean
@@ -65,7 +66,10 @@ def test_differences_are_taken_seed_by_seed(complete, baseline, tmp_path):
     rows = Page(write_folder_report(tmp_path / "runs", baseline=baseline)).rows(f"Difference to {baseline}")
     assert list(rows) == [name for name in METHODS if name != baseline]
     for name in rows:
-        ours, theirs = (np.array([results.records[at_bits(results, 64), s].metrics[m]["map_text_to_image"] for s in SEEDS]) for m in (name, baseline))
+        ours, theirs = (
+            np.array([results.records[at_bits(results, 64), s].metrics[m]["map_text_to_image"] for s in SEEDS])
+            for m in (name, baseline)
+        )
         mean, half = mean_and_half(ours - theirs)
         *shown, ratio = numbers(rows[name][3])
         np.testing.assert_allclose(shown, [mean, mean - half, mean + half], atol=0.00051)
@@ -77,26 +81,39 @@ def test_differences_are_taken_seed_by_seed(complete, baseline, tmp_path):
 def test_the_answer_names_the_best_method_and_its_gap(complete):
     _, page, results = complete
     records = [results.records[at_bits(results, 64), seed] for seed in SEEDS]
-    gaps = [np.mean([r.metrics["joint"][f"map_{d}"] - r.metrics["dlch"][f"map_{d}"] for d in DIRECTIONS]) for r in records]
+    gaps = [
+        np.mean([r.metrics["joint"][f"map_{d}"] - r.metrics["dlch"][f"map_{d}"] for d in DIRECTIONS]) for r in records
+    ]
     mean, half = mean_and_half(gaps)
     found = answer(results.at(at_bits(results, 64)), "at 64 bits")
     assert (found.method, found.where, found.kept) == ("dlch", "at 64 bits", "yes")
     np.testing.assert_allclose([found.gap.mean, found.gap.low, found.gap.high], [mean, mean - half, mean + half])
     saved = np.mean([100 * r.metrics["dlch"]["time_reduction"] for r in records])
-    assert f"{saved:.0f}%" in found.sentences and "stay bitwise the same" in found.sentences and "flatters" in found.sentences
+    assert (
+        f"{saved:.0f}%" in found.sentences
+        and "stay bitwise the same" in found.sentences
+        and "flatters" in found.sentences
+    )
     assert headline([found]).startswith(f"dlch ends {mean:.3f} mAP below joint retraining, for ".replace("0.", ".", 1))
     above = replace(found, gap=Interval(-0.02, -0.03, -0.01, 3))
     assert headline([found, above]).startswith(
         f"In 2 sweeps dlch ends from {mean:.3f} mAP below to .020 above joint retraining, for ".replace("0.", ".", 1)
     )
-    assert headline([above, replace(above, method="exact")]).startswith("The best methods of 2 sweeps end .020 mAP above joint retraining, for ")
+    assert headline([above, replace(above, method="exact")]).startswith(
+        "The best methods of 2 sweeps end .020 mAP above joint retraining, for "
+    )
     assert found.sentences.replace("[-", "[−").replace(", -", ", −") in page.words
 
 
 def test_drops_are_the_growing_database_and_forgetting_from_joint(complete):
     _, _, results = complete
     found = drops(results, at_bits(results, 64))[0]
-    R = {name: np.mean([results.records[at_bits(results, 64), s].methods[name].R["image_to_text"] for s in SEEDS], axis=0) for name in ("joint", "finetune")}
+    R = {
+        name: np.mean(
+            [results.records[at_bits(results, 64), s].methods[name].R["image_to_text"] for s in SEEDS], axis=0
+        )
+        for name in ("joint", "finetune")
+    }
     grew = np.mean([R["joint"][j, j] - R["joint"][-1, j] for j in range(2)])
     forgot = np.mean(R["joint"][-1, :-1] - R["finetune"][-1, :-1])
     row = next(row for row in found["rows"] if row["name"] == "finetune")
@@ -109,7 +126,12 @@ def test_heat_maps_show_the_mean_over_seeds_on_one_scale(complete):
     shown = {}
     for name in METHODS:
         (rows,) = [rows for label, rows in page.tables.items() if label.startswith(f"R of {name}, text to image")]
-        cells = [(attributes["class"], float(words)) for row in rows for attributes, words in row if attributes.get("class", "").startswith("h")]
+        cells = [
+            (attributes["class"], float(words))
+            for row in rows
+            for attributes, words in row
+            if attributes.get("class", "").startswith("h")
+        ]
         R = np.mean([results.records[at_bits(results, 64), s].methods[name].R["text_to_image"] for s in SEEDS], axis=0)
         np.testing.assert_allclose([value for _, value in cells], R[np.isfinite(R)], atol=0.0051)
         shown |= {value: int(step.removeprefix("h")) for step, value in cells}
@@ -126,10 +148,15 @@ def test_curves_are_drawn_for_what_was_there_at_each_stage(complete):
         panel = panels[1]
         R = [results.records[at_bits(results, 64), s].methods["dlch"].R[direction] for s in SEEDS]
         mean, half = mean_and_half([one[2].mean() for one in R])
-        assert f"{mean:.3f} after stage 2, 95% interval {mean - half:.3f} to {mean + half:.3f}".replace("0.", ".") in panel["alt"]
+        assert (
+            f"{mean:.3f} after stage 2, 95% interval {mean - half:.3f} to {mean + half:.3f}".replace("0.", ".")
+            in panel["alt"]
+        )
         assert len(panel["seeds"]) == 3 and len(panel["dots"]) == 3
         heights = [float(points.split()[-1].split(",")[1]) for points in panel["seeds"]]
-        assert panel["dots"][-1][1] == pytest.approx(np.mean(heights), abs=0.11)  # a line's height is linear in the score
+        assert panel["dots"][-1][1] == pytest.approx(
+            np.mean(heights), abs=0.11
+        )  # a line's height is linear in the score
     assert "lsh at" in found["one_point"] and page.source.count('class="panel"') == 2 * 3
 
 
@@ -137,7 +164,10 @@ def test_money_is_shown_only_at_a_stated_price(complete, tmp_path):
     folder, page, results = complete
     seconds = np.mean([sum(results.records[at_bits(results, 64), s].methods["dlch"].seconds[1:]) for s in SEEDS])
     row = page.rows("Cost, ")["dlch"]
-    assert numbers(row[3])[0] == pytest.approx(100 * 2.0 * seconds / 3600, abs=0.00051) and "2.0 EUR per hour" in page.words
+    assert (
+        numbers(row[3])[0] == pytest.approx(100 * 2.0 * seconds / 3600, abs=0.00051)
+        and "2.0 EUR per hour" in page.words
+    )
     assert row[-1][1].strip() == "yes" and "8 (64 bits)" in page.words
     shutil.copytree(folder / "runs", tmp_path / "runs")
     assert "EUR" not in Page(write_folder_report(tmp_path / "runs")).words
@@ -156,18 +186,26 @@ def test_memory_is_shown_where_it_was_recorded(tmp_path):
 def test_measures_of_any_other_notebook_are_shown_with_intervals(tmp_path):
     for point, run in plan(tmp_path, notebook="01_pretrain").items():
         record = RunRecord("01_pretrain", {"n_bits": point[0]}, point[1], environment={})
-        record.metrics = {"learned": {"map_image_to_image": 0.5 + point[1] / 10, "items": 1234}, "random": {"map_image_to_image": None}}
+        record.metrics = {
+            "learned": {"map_image_to_image": 0.5 + point[1] / 10, "items": 1234},
+            "random": {"map_image_to_image": None},
+        }
         finish(run, record)
     page = Page(write_folder_report(tmp_path / "runs"))
     mean, half = mean_and_half([0.5, 0.6, 0.7])
     (row,) = page.rows("Measures, ").values()
-    assert "mAP image to image" in page.words and numbers(row[0]) == numbers(row[1]) == pytest.approx([mean, half], abs=5e-4)
+    assert "mAP image to image" in page.words and numbers(row[0]) == numbers(row[1]) == pytest.approx(
+        [mean, half], abs=5e-4
+    )
     assert [cell[0]["data-value"] for cell in row[2:]] == ["1234.0", "1234.0"]
 
 
 def test_measures_with_a_table_of_their_own_stand_there_alone(complete):
     _, page, _ = complete
-    assert set(page.rows("Other measures, ")) == {"joint", "dlch", "finetune"} and "average over stages image to text" in page.words
+    assert (
+        set(page.rows("Other measures, ")) == {"joint", "dlch", "finetune"}
+        and "average over stages image to text" in page.words
+    )
     assert not any(one in page.words for one in ("forgetting from best image", "train seconds", "mAP image to text"))
 
 
@@ -175,7 +213,9 @@ def test_where_nothing_varies_a_run_is_named_by_its_seed(tmp_path):
     runs = list(plan(tmp_path, seeds=[3, 4, 5], grid={}).values())
     finish(runs[0], made_up(64, 3))
     runs[1].folder.mkdir()
-    (runs[1].folder / "failed.json").write_text(json.dumps({"digest": runs[1].digest, "cell": 2, "error": "ValueError: no"}))
+    (runs[1].folder / "failed.json").write_text(
+        json.dumps({"digest": runs[1].digest, "cell": 2, "error": "ValueError: no"})
+    )
     page = Page(write_folder_report(tmp_path / "runs"))
     assert "Over all runs, dlch, the best of" in page.words and "failed, seed 4, cell 2: ValueError: no" in page.words
     assert "not begun, seed 5" in page.words and "Finished runs: seed 3" in " ".join(page.words.split())
@@ -212,8 +252,14 @@ def test_failed_broken_running_and_missing_runs_are_named(tmp_path):
     assert "2 of 6 planned runs are complete, 1 failed" in page.words and str(tmp_path) not in page.source
     listed = page.words[page.words.index("These runs are in none of the numbers") :]
     assert "failed, 16 bits, seed 0, cell 7: FileNotFoundError: items.csv is not there" in listed
-    assert "16 bits, seed 1: began and has no result yet" in listed and "not readable JSON" in listed and "another number of stages" in listed
-    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and not attributes["href"].startswith("#")]
+    assert (
+        "16 bits, seed 1: began and has no result yet" in listed
+        and "not readable JSON" in listed
+        and "another number of stages" in listed
+    )
+    links = [
+        attributes["href"] for tag, attributes in page.tags if tag == "a" and not attributes["href"].startswith("#")
+    ]
     assert links and all((tmp_path / "runs" / unquote(link)).is_file() for link in links)
 
 
@@ -227,7 +273,11 @@ def page_of_one(folder, record):
 def test_a_sweep_without_any_run_is_still_a_page(tmp_path):
     plan(tmp_path)
     page = Page(write_folder_report(tmp_path / "runs"))
-    assert "0 of 6 planned runs" in page.words and "0 of 6 runs are complete" in page.words and "not begun, 16 bits: seeds 0, 1, 2" in page.words
+    assert (
+        "0 of 6 planned runs" in page.words
+        and "0 of 6 runs are complete" in page.words
+        and "not begun, 16 bits: seeds 0, 1, 2" in page.words
+    )
 
 
 def test_one_seed_and_no_joint_do_not_invent_intervals(tmp_path):
@@ -250,7 +300,9 @@ def test_what_users_wrote_is_escaped(tmp_path):
     (failed.folder / "done.txt").unlink()
     (failed.folder / "failed.json").write_text(json.dumps({"digest": failed.digest, "cell": None, "error": EVIL}))
     page = Page(write_folder_report(tmp_path / "runs"))
-    assert page.source.count("<script") == 1 and "alert('x')" not in page.source  # the sorting script alone; quotes are escaped too
+    assert (
+        page.source.count("<script") == 1 and "alert('x')" not in page.source
+    )  # the sorting script alone; quotes are escaped too
     assert EVIL in page.words and next(a for t, a in page.tags if t == "img")["alt"] == f'"{EVIL}'
     assert EVIL in page.rows("mAP, ")
 
@@ -268,9 +320,15 @@ def test_what_the_first_seed_found_is_told_in_words(tmp_path):
             Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(run.folder / figure["file"])
     page = Page(write_folder_report(tmp_path / "runs"))
     assert page.words.count("item 64 0") == 2 and "item 64 1" not in page.words and "item 16 0" not in page.words
-    assert page.words.count(f"✗ wrong 0 “{EVIL}”") == 2 and "has not the shape" in page.words and page.source.count("<script") == 1
+    assert (
+        page.words.count(f"✗ wrong 0 “{EVIL}”") == 2
+        and "has not the shape" in page.words
+        and page.source.count("<script") == 1
+    )
     others = [f"seed {seed}, examples {d.replace('_', ' ')}" for seed in (1, 2) for d in DIRECTIONS]
-    assert f"Pictures of other seeds: {' , '.join(others)}" in page.words.replace(" ,", ",").replace(", seed", " , seed")
+    assert f"Pictures of other seeds: {' , '.join(others)}" in page.words.replace(" ,", ",").replace(
+        ", seed", " , seed"
+    )
 
 
 def test_the_page_stands_alone_and_is_in_order(complete):
@@ -304,7 +362,9 @@ def test_single_runs_beside_sweeps_and_alone(tmp_path):
 def test_notebooks_of_single_runs_become_pages_and_none_from_elsewhere(tmp_path):
     cells = [new_markdown_cell("Words."), new_code_cell("secret_code = 1")]
     for name, notebook in (("mine", "my_notebook"), ("evil", "../elsewhere")):
-        RunRecord(notebook, {}, metrics={"small": {"map_image_to_text": 0.5}}, environment={}).save(tmp_path / "few" / name)
+        RunRecord(notebook, {}, metrics={"small": {"map_image_to_text": 0.5}}, environment={}).save(
+            tmp_path / "few" / name
+        )
         nbformat.write(new_notebook(cells=cells), tmp_path / "few" / name / f"{notebook}.ipynb")
     page = Page(write_folder_report(tmp_path / "few"))
     assert page.source.count(">page</a>") == 1 and './report-notebooks/mine.html"' in page.source
@@ -321,7 +381,8 @@ def test_one_sweeps_own_folder_is_enough(complete, tmp_path):
 
 def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
     runs = finished(tmp_path)
-    html = f"<h1 id='x'>loud</h1><p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'><a href='javascript:alert(1)'>go</a>"
+    html = f"<h1 id='x'>loud</h1><p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'>"
+    html += "<a href='javascript:alert(1)'>go</a><a href='data:text/html,x'>go</a><img src=x onerror='alert(1)'><iframe src='x'></iframe>"
     output = new_output("display_data", data={"text/html": html, "text/plain": "plain"})
     cells = [
         new_markdown_cell("# Own title\n\n###### deep"),
@@ -342,10 +403,27 @@ def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
     said = one.read_text()
     assert "Words." in said and "<p>table</p>" in said
     headings = re.findall(r"<(h\d)[^>]*>([^<]*)</(h\d)>", said)
-    assert [(opened, words) for opened, words, _ in headings[1:]] == [("h2", "Own title"), ("h6", "deep"), ("h3", "What we saw"), ("h2", "loud")]
-    assert headings[0][0] == "h1" and "64 bits, seed 0" in headings[0][1] and all(opened == closed for opened, _, closed in headings)
-    assert 'alt="\\alpha_i"' in said and "data:image/svg+xml" in said and "<code>\\nosuch</code>" in said and "<code>$5</code>" in said
-    assert not any(part in said for part in ("secret_code", "<script", "elsewhere.org", "javascript:"))
+    assert [(opened, words) for opened, words, _ in headings[1:]] == [
+        ("h2", "Own title"),
+        ("h6", "deep"),
+        ("h3", "What we saw"),
+        ("h2", "loud"),
+    ]
+    assert (
+        headings[0][0] == "h1"
+        and "64 bits, seed 0" in headings[0][1]
+        and all(opened == closed for opened, _, closed in headings)
+    )
+    assert (
+        'alt="\\alpha_i"' in said
+        and "data:image/svg+xml" in said
+        and "<code>\\nosuch</code>" in said
+        and "<code>$5</code>" in said
+    )
+    assert not any(
+        part in said
+        for part in ("secret_code", "<script", "elsewhere.org", "javascript:", "data:text/html", "onerror", "<iframe")
+    )
 
 
 @pytest.mark.parametrize(
@@ -408,13 +486,34 @@ def test_a_browser_sorts_the_table_and_has_no_complaint(complete, tmp_path, widt
         pytest.skip(f"no browser is installed ({', '.join(BROWSERS)})")
     _, page, results = complete
     (tmp_path / "page.html").write_text(page.source.replace("</body>", f"{PRESS}</body>"), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", f"--window-size={width},900"]
-    options += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom"]
-    done = subprocess.run([browser, *options, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=60, check=False)
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        f"--window-size={width},900",
+    ]
+    options += [
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=2000",
+        "--dump-dom",
+    ]
+    done = subprocess.run(
+        [browser, *options, (tmp_path / "page.html").as_uri()], capture_output=True, text=True, timeout=60, check=False
+    )
     assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     first, second, third, columns, wider, status = re.search(r'data-said="([^"]*)"', done.stdout).group(1).split("|")
-    means = {name: np.mean(list(results.values(name, "map_image_to_text", at_bits(results, 16)).values())) for name in METHODS}
+    means = {
+        name: np.mean(list(results.values(name, "map_image_to_text", at_bits(results, 16)).values()))
+        for name in METHODS
+    }
     ordered = sorted(METHODS, key=means.get)
     assert first == f"descending: {' '.join(reversed(ordered))}" and second == f"ascending: {' '.join(ordered)}"
-    assert third == f"ascending: {' '.join(sorted(METHODS))}" and columns == "sorted columns: 1" and wider == "wider than the window: false"
+    assert (
+        third == f"ascending: {' '.join(sorted(METHODS))}"
+        and columns == "sorted columns: 1"
+        and wider == "wider than the window: false"
+    )
     assert status == "Sorted by method, ascending."

@@ -15,7 +15,7 @@ from dlchkit.cli import main
 from dlchkit.metrics import Interval
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, RunRecord
-from dlchkit.reports import read_results, write_rows
+from dlchkit.reports import encode_rows, read_results, write_rows
 from dlchkit.reports.cells import Cell, Table, spreads
 from dlchkit.reports.markdown_page import as_markdown
 from dlchkit.runs.plan import load_plan
@@ -48,8 +48,10 @@ def tables(page):
         if line.startswith("|"):
             rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
         elif rows:
-            assert {len(row) for row in rows} == {len(rows[0])} and all(re.fullmatch("---:?", cell) for cell in rows[1]), rows
-            found.append((heading, label, {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[2:]}))
+            assert {len(row) for row in rows} == {len(rows[0])} and all(
+                re.fullmatch("---:?", cell) for cell in rows[1]
+            ), rows
+            found.append((heading, label, {row[0]: dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[2:]}))
             rows = []
         if line.startswith("#"):
             heading, label = line.lstrip("# "), ""
@@ -59,7 +61,7 @@ def tables(page):
 
 
 def table(page, heading, label):
-    (rows,) = [rows for h, l, rows in tables(page) if h == heading and l == label]
+    (rows,) = [rows for its, under, rows in tables(page) if (its, under) == (heading, label)]
     return rows
 
 
@@ -103,7 +105,10 @@ def test_differences_are_paired_by_seed(complete, direction):
     assert list(rows) == ["dlch", "lsh"]
     for bits in BITS:
         for name in rows:
-            ours, joint = (np.array([records[bits, seed].metrics[m][f"map_{direction}"] for seed in SEEDS]) for m in (name, "joint"))
+            ours, joint = (
+                np.array([records[bits, seed].metrics[m][f"map_{direction}"] for seed in SEEDS])
+                for m in (name, "joint")
+            )
             mean, half = mean_and_half(ours - joint)
             expected = [mean, mean - half, mean + half]
             *shown, ratio = read(rows[name][f"{bits} bits"])
@@ -131,7 +136,12 @@ def test_forgetting_kinds_of_codes_and_R_at_64_bits(complete, direction):
     said = direction.replace("_", " ")
     at_64 = [records[64, seed] for seed in SEEDS]
     rows = table(page, "Forgetting and transfer, 64 bits", said)
-    assert list(rows) == ["joint", "dlch"] and list(rows["dlch"]) == ["from best", "from first", "from joint", "backward transfer"]
+    assert list(rows) == ["joint", "dlch"] and list(rows["dlch"]) == [
+        "from best",
+        "from first",
+        "from joint",
+        "backward transfer",
+    ]
     expected = mean_and_half([record.metrics["dlch"][f"backward_transfer_{direction}"] for record in at_64])
     np.testing.assert_allclose(read(rows["dlch"]["backward transfer"]), expected, atol=0.00051)
 
@@ -150,14 +160,24 @@ def test_forgetting_kinds_of_codes_and_R_at_64_bits(complete, direction):
 
 def test_the_page_says_what_it_rests_on(complete):
     folder, page, _ = complete
-    assert page.splitlines()[0] == "*Written by `dlchkit results runs --page page.md` from the records of runs; it is never edited by hand.*"
+    assert (
+        page.splitlines()[0]
+        == "*Written by `dlchkit results runs --page page.md` from the records of runs; it is never edited by hand.*"
+    )
     assert "## One label | per product" in page and "1,234 pairs, 7 classes, stages of 4 + 3 classes\n" in page
     assert "- notebook: 03_increments\n- complete runs: 15 of 15\n" in page and "- seeds: 0, 1, 2, 3, 4\n" in page
     assert "- fixed parameters: data=things\n" in page and str(folder) not in page  # no place of this machine
-    assert "Database codes: learned from the items' labels" in page and "(joint, dlch, lsh)." in page and "The same for all runs." in page
+    assert (
+        "Database codes: learned from the items' labels" in page
+        and "(joint, dlch, lsh)." in page
+        and "The same for all runs." in page
+    )
     assert f"- split digest: {'; '.join(f'seed {seed}: split{seed}' for seed in SEEDS)}\n" in page
     assert table(page, "Environment", "")["threads"] == {"15 of fashion": "1"}
-    assert set(re.findall(r"</?[a-z]+>", page)) == {"<details>", "</details>", "<summary>", "</summary>"} and "\n\n\n" not in page
+    assert (
+        set(re.findall(r"</?[a-z]+>", page)) == {"<details>", "</details>", "<summary>", "</summary>"}
+        and "\n\n\n" not in page
+    )
 
 
 def test_missing_failed_and_undefined_are_named_and_not_counted(tmp_path):
@@ -176,10 +196,20 @@ def test_missing_failed_and_undefined_are_named_and_not_counted(tmp_path):
             finish(run, record)
     page = page_of(tmp_path)
     assert "complete runs: 10 of 15" in page and "- not begun, 128 bits: seeds 1, 2, 3, 4\n" in page
-    assert "- failed, 16 bits, seed 4, cell 7: `FileNotFoundError: things is not there`\n" in page and str(tmp_path) not in page
-    assert "Runs differ in threads." in page and table(page, "Environment", "")["threads"] == {"9 of fashion": "1", "1 of fashion": "2"}
+    assert (
+        "- failed, 16 bits, seed 4, cell 7: `FileNotFoundError: things is not there`\n" in page
+        and str(tmp_path) not in page
+    )
+    assert "Runs differ in threads." in page and table(page, "Environment", "")["threads"] == {
+        "9 of fashion": "1",
+        "1 of fashion": "2",
+    }
     rows = table(page, "mAP, 5 seeds", "image to text")
-    assert "(n = 4)" in rows["dlch"]["64 bits"] and "(n = 4)" in rows["joint"]["16 bits"] and "n =" not in rows["joint"]["64 bits"]
+    assert (
+        "(n = 4)" in rows["dlch"]["64 bits"]
+        and "(n = 4)" in rows["joint"]["16 bits"]
+        and "n =" not in rows["joint"]["64 bits"]
+    )
     values = [made_up(64, seed).metrics["dlch"]["map_image_to_text"] for seed in SEEDS[1:]]
     np.testing.assert_allclose(read(rows["dlch"]["64 bits"])[0], np.mean(values), atol=0.00051)
     assert "±" not in rows["joint"]["128 bits"] and "(n = 1)" in rows["joint"]["128 bits"]
@@ -204,8 +234,17 @@ def test_one_seed_no_joint_and_another_grid(tmp_path):
         finish(run, record)
     page = page_of(tmp_path)
     rows = table(page, "mAP, 1 seed", "image to text")
-    assert list(rows["dlch"]) == ["rehearsal 0, sizes [1]", "rehearsal 0, sizes [1, 2]", "rehearsal 5, sizes [1]", "rehearsal 5, sizes [1, 2]"]
-    assert "One seed has no interval." in page and "Difference to joint" not in page and "±" not in page.split("## What the numbers mean")[0]
+    assert list(rows["dlch"]) == [
+        "rehearsal 0, sizes [1]",
+        "rehearsal 0, sizes [1, 2]",
+        "rehearsal 5, sizes [1]",
+        "rehearsal 5, sizes [1, 2]",
+    ]
+    assert (
+        "One seed has no interval." in page
+        and "Difference to joint" not in page
+        and "±" not in page.split("## What the numbers mean")[0]
+    )
 
 
 def test_any_other_notebook_gets_scores(tmp_path):
@@ -239,10 +278,21 @@ def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(t
     found, ablation = {0: first, 1: second}, {0: off_and_on, 1: again}
     for d in DIRECTIONS:  # references see no seed: runs of one split tell the same score, which counts once
         second["references"]["CCA"][d] = [first["references"]["CCA"][d][0], 0.5]
-        first["references"]["CCA"][d] = [first["references"]["CCA"][d][0]] + [0.25]
-    found[1]["variants"]["CHTN"]["image_to_text"][0][0] = found[0]["variants"]["CHTN"]["image_to_text"][0][2]  # seed 2 is in both
+        first["references"]["CCA"][d] = [first["references"]["CCA"][d][0], 0.25]
+    found[1]["variants"]["CHTN"]["image_to_text"][0][0] = found[0]["variants"]["CHTN"]["image_to_text"][0][
+        2
+    ]  # seed 2 is in both
     for (_, seed), run in plan(tmp_path, notebook="02_transfer", grid={}, seeds=[0, 1]).items():
-        finish(run, RunRecord("02_transfer", {}, seed, findings={"label_budget": found[seed], "ablation": ablation[seed]}, environment={}))
+        finish(
+            run,
+            RunRecord(
+                "02_transfer",
+                {},
+                seed,
+                findings={"label_budget": found[seed], "ablation": ablation[seed]},
+                environment={},
+            ),
+        )
     page = page_of(tmp_path)
 
     def values(name, direction, budget):
@@ -251,8 +301,15 @@ def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(t
     heading = "Labelled pairs per class, 5 seeds"
     for direction in DIRECTIONS:
         rows = table(page, heading, direction.replace("_", " "))
-        assert list(rows) == ["no transfer", "CHTN", "CCA"] and list(rows["CCA"]) == ["no labels", "1 per class", "10 per class", "all labels"]
-        np.testing.assert_allclose(read(rows["CHTN"]["10 per class"]), mean_and_half(values("CHTN", direction, 1)), atol=0.00051)
+        assert list(rows) == ["no transfer", "CHTN", "CCA"] and list(rows["CCA"]) == [
+            "no labels",
+            "1 per class",
+            "10 per class",
+            "all labels",
+        ]
+        np.testing.assert_allclose(
+            read(rows["CHTN"]["10 per class"]), mean_and_half(values("CHTN", direction, 1)), atol=0.00051
+        )
         shared = found[0]["references"]["CCA"][direction]
         assert read(rows["CCA"]["no labels"])[0] == pytest.approx(np.mean([shared[0], 0.25, 0.5]), abs=0.00051)
         assert rows["CHTN"]["no labels"] == rows["CCA"]["all labels"] == "–"
@@ -262,7 +319,10 @@ def test_label_budgets_of_several_runs_stand_together_and_no_seed_counts_twice(t
     assert list(rows) == ["CHTN"]
     np.testing.assert_allclose(read(rows["CHTN"]["all labels"]), [mean, mean - half, mean + half], atol=0.00051)
     assert "from here on: no transfer: " in page
-    gaps = [np.mean([run["without source"][f"map_{d}"] - run["all terms"][f"map_{d}"] for d in DIRECTIONS]) for run in ablation.values()]
+    gaps = [
+        np.mean([run["without source"][f"map_{d}"] - run["all terms"][f"map_{d}"] for d in DIRECTIONS])
+        for run in ablation.values()
+    ]
     rows = table(page, "Parts off and on", "")
     assert list(rows) == ["all terms", "without source"] and rows["all terms"]["difference to all terms"] == "–"
     assert read(rows["without source"]["difference to all terms"])[0] == pytest.approx(np.mean(gaps), abs=0.00051)
@@ -277,19 +337,25 @@ def test_a_grid_over_methods_is_one_table(tmp_path):
     for run in runs:
         bits, seed, names = (run.parameters[name] for name in ("n_bits", "seed", "methods"))
         record = truth[bits, seed] = made_up(bits, seed)
-        kept = RunRecord(record.notebook, record.parameters, seed, findings=record.findings, environment=record.environment)
+        kept = RunRecord(
+            record.notebook, record.parameters, seed, findings=record.findings, environment=record.environment
+        )
         kept.methods, kept.metrics = ({name: part[name] for name in names} for part in (record.methods, record.metrics))
         if run != runs[-1]:  # the last seed's lsh of 64 bits is missing
             finish(run, kept)
     (results,) = read_results([tmp_path / "runs"])
     assert list(map(str, results.settings)) == ["16 bits", "64 bits"] and len(results.done) == len(runs) - 1 == 29
     assert {(str(at), seed): set(record.methods) for (at, seed), record in results.records.items()} == {
-        (f"{bits} bits", seed): {"joint", "dlch"} | ({"lsh"} if (bits, seed) != (64, 4) else set()) for bits in (16, 64) for seed in SEEDS
+        (f"{bits} bits", seed): {"joint", "dlch"} | ({"lsh"} if (bits, seed) != (64, 4) else set())
+        for bits in (16, 64)
+        for seed in SEEDS
     }
     page = page_of(tmp_path)
     for name in METHODS:
         values = [truth[64, seed].metrics[name]["map_image_to_text"] for seed in SEEDS if (name, seed) != ("lsh", 4)]
-        assert read(table(page, "mAP, 5 seeds", "image to text")[name]["64 bits"])[0] == pytest.approx(np.mean(values), abs=5e-4)
+        assert read(table(page, "mAP, 5 seeds", "image to text")[name]["64 bits"])[0] == pytest.approx(
+            np.mean(values), abs=5e-4
+        )
     assert "methods lsh, 64 bits" in page
 
 
@@ -303,7 +369,10 @@ def test_forgetting_from_joint_is_found_across_the_runs_of_one_table_but_no_rati
     (results,) = read_results([tmp_path / "runs"])
     metrics = results.records[results.reference, 0].metrics["dlch"]
     lost = [truth.methods[name].R["image_to_text"][1, 0] for name in ("joint", "dlch")]
-    assert metrics["forgetting_from_joint_image_to_text"] == pytest.approx(lost[0] - lost[1]) and "time_reduction" not in metrics
+    assert (
+        metrics["forgetting_from_joint_image_to_text"] == pytest.approx(lost[0] - lost[1])
+        and "time_reduction" not in metrics
+    )
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
@@ -331,13 +400,22 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path, capsysbinar
                 assert value in ("", None)
 
 
+def test_a_bare_number_among_the_metrics_is_a_row_of_its_own(tmp_path):
+    (run, *_) = plan(tmp_path, notebook="some_other").values()
+    finish(run, RunRecord("some_other", {}, metrics={"plain": 0.25}, environment={}))
+    (row,) = json.loads(encode_rows(read_results([tmp_path / "runs"]), kind="json"))
+    assert row["method"] == "plain" and row["value"] == 0.25
+
+
 def test_parquet_holds_the_rows_of_json(complete, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow, the extra 'parquet', is not installed")
     folder, _, records = complete
     for kind in ("json", "parquet"):
         assert main(["results", str(folder / "runs"), f"--{kind}", str(tmp_path / kind)]) == 0
     table = parquet.read_table(tmp_path / "parquet")
-    assert table.num_rows == len(records) * len(METHODS) and table.to_pylist() == json.loads((tmp_path / "json").read_text())
+    assert table.num_rows == len(records) * len(METHODS) and table.to_pylist() == json.loads(
+        (tmp_path / "json").read_text()
+    )
 
 
 def test_parquet_takes_columns_of_several_types(tmp_path):

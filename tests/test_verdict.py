@@ -12,7 +12,9 @@ NAN = float("nan")
 
 def ending_at(score, seconds):
     return MethodRecord(
-        R=dict.fromkeys(DIRECTIONS, [[0.95, NAN], [score, score]]), seconds=seconds, old_codes_unchanged=[True, True]
+        R={direction: [[0.95, NAN], [score, score]] for direction in DIRECTIONS},
+        seconds=seconds,
+        old_codes_unchanged=[True, True],
     )
 
 
@@ -23,7 +25,9 @@ def test_the_page_of_a_run_and_its_notebook_name_the_same_method(tmp_path):
     RunRecord("03_increments", {}, methods=METHODS, metrics=summarise(METHODS), environment={}).save(tmp_path)
     page = write_report([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8")
     headline, sentences = describe_verdict(METHODS, data="scenes")
-    assert headline == re.search("<h1>(.*)</h1>", page).group(1) == (
-        "exact ends .020 mAP above joint retraining, for 50% less training time"
+    assert (
+        headline
+        == re.search("<h1>(.*)</h1>", page).group(1)
+        == ("exact ends .020 mAP above joint retraining, for 50% less training time")
     )
     assert "exact, the best of 2 methods that learn stage by stage, ends at a mean mAP of .920" in sentences

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from dlchkit.metrics.intervals import Interval, confidence_interval, paired_difference
 from dlchkit.records import RunRecord
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a recorded value is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -129,7 +129,8 @@ def headline(answers: list[Answer]) -> str:
         who = f"In {len(answers)} sweeps {answers[0].method} ends"
     low, high = min(gaps), max(gaps)
     if _side(low) == _side(high):
-        how_far = f"{_range(*sorted([number(abs(low)), number(abs(high))]), ' mAP')} {_side(low)}"
+        nearest, farthest = sorted([abs(low), abs(high)])
+        how_far = f"{_range(number(nearest), number(farthest), ' mAP')} {_side(low)}"
     else:
         how_far = f"from {_below(high)} to {number(abs(low))} above"
     return f"{who} {how_far} joint retraining{_saving_roughly(answers)}"
@@ -147,13 +148,11 @@ def both_directions(records: dict[int, RunRecord], method: str, *, kind: str = "
     return {seed: float(np.mean([first[seed], second[seed]])) for seed in first if seed in second}
 
 
-def cost_of(records: dict[int, RunRecord], name: str) -> Cost | None:
-    """The cost of a method at one setting; None where no run recorded it stage by stage or at once."""
+def cost_of(records: dict[int, RunRecord], name: str) -> Cost:
+    """The cost of a method at one setting; empty lists where no run recorded it."""
     methods = [record.methods[name] for record in records.values() if name in record.methods]
-    if not methods:
-        return None
     stepwise = [method for method in methods if learns_stage_by_stage(method)]
-    increments = [sum(method.seconds[1:]) for method in stepwise if all(map(is_number, method.seconds[1:]))]
+    increments = [float(sum(method.seconds[1:])) for method in stepwise if all(map(is_number, method.seconds[1:]))]
     saved = [100 * value for value in recorded(records, name, "time_reduction").values()]
     return Cost(list(recorded(records, name, "train_seconds").values()), increments, saved, _kept(stepwise))
 
@@ -215,8 +214,8 @@ def _sentences(records, where, best, gaps, saved, kept):
 
 
 def _finals(records, name):
-    means = {d: over_seeds(recorded(records, name, f"map_{d}").values()).mean for d in DIRECTIONS}
-    return joined([f"{number(mean)} for {in_words(direction)}" for direction, mean in means.items()])
+    means = {d: np.mean(list(recorded(records, name, f"map_{d}").values())) for d in DIRECTIONS}
+    return joined([f"{number(float(mean))} for {in_words(direction)}" for direction, mean in means.items()])
 
 
 def _without_labels(records, best):

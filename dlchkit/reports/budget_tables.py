@@ -102,7 +102,7 @@ def ablation_table(records: dict[int, RunRecord]) -> Table | None:
         for d in DIRECTIONS
     }
     gaps = {
-        name: [np.mean([run[name][f"map_{d}"] - run[ALL][f"map_{d}"] for d in DIRECTIONS]) for run in found]
+        name: [float(np.mean([run[name][f"map_{d}"] - run[ALL][f"map_{d}"] for d in DIRECTIONS])) for run in found]
         for name in names
     }
     columns["difference to all terms"] = [

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dlchkit.metrics import Interval
 from dlchkit.plotting.verdict import NOTHING, number
@@ -53,19 +53,22 @@ class Table:
     names: list[str]
     groups: dict[str, dict[str, list[Cell]]]
     head: str = "method"
-    columns: list[str] = field(init=False)
 
     def __post_init__(self):
-        columns = [cells for group in self.groups.values() for cells in group.values()]
-        if any(len(cells) != len(self.names) for cells in columns):
-            raise ValueError(f"columns of {sorted({len(cells) for cells in columns})} cells beside {len(self.names)} names")
-        object.__setattr__(self, "columns", [head for group in self.groups.values() for head in group])
+        lengths = {len(cells) for group in self.groups.values() for cells in group.values()}
+        if lengths != {len(self.names)}:
+            raise ValueError(f"columns of {sorted(lengths)} cells beside {len(self.names)} names")
+
+    @property
+    def columns(self) -> list[str]:
+        """The heads of all columns, left to right."""
+        return [head for group in self.groups.values() for head in group]
 
     @property
     def rows(self) -> list[tuple[str, list[Cell]]]:
         """Each name with its cells, left to right through all groups."""
         columns = [cells for group in self.groups.values() for cells in group.values()]
-        return [(name, [cells[i] for cells in columns]) for i, name in enumerate(self.names)]
+        return list(zip(self.names, map(list, zip(*columns, strict=True)), strict=True))
 
 
 def table_of(names: list[str], groups: dict[str, dict[str, list[Cell]]], head: str = "method") -> Table | None:
@@ -76,7 +79,8 @@ def table_of(names: list[str], groups: dict[str, dict[str, list[Cell]]], head: s
     if not rows:
         return None
     kept = {
-        heading: {column: [cells[i] for i in rows] for column, cells in group.items()} for heading, group in groups.items()
+        heading: {column: [cells[i] for i in rows] for column, cells in group.items()}
+        for heading, group in groups.items()
     }
     return Table([names[i] for i in rows], kept, head)
 
@@ -99,7 +103,8 @@ def spreads(
 
     Examples
     --------
-    >>> [(cell.text, cell.detail) for cell in spreads([Interval(0.874, 0.862, 0.886, 5), Interval(0.5, 0.4, 0.6, 4)], 5)]
+    >>> cells = spreads([Interval(0.874, 0.862, 0.886, 5), Interval(0.5, 0.4, 0.6, 4)], 5)
+    >>> [(cell.text, cell.detail) for cell in cells]
     [('.874', '± .012'), ('.500', '± .100 (n = 4)')]
     """
     marks = are_best(intervals, best=best) if best else [False] * len(intervals)

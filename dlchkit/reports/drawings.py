@@ -28,9 +28,7 @@ def curves(results: SweepResults, at: Setting) -> dict | None:
         each seed, joint retraining and the outline of the 95% intervals; None with one stage alone. Methods trained
         once on everything are named in ``one_point`` with their scores.
     """
-    by_direction = {
-        d: {name: _stage_means(R) for name, R in all_R(results, d, at).items()} for d in DIRECTIONS
-    }
+    by_direction = {d: {name: _stage_means(R) for name, R in all_R(results, d, at).items()} for d in DIRECTIONS}
     lines = {
         d: {name: values for name, values in means.items() if np.isfinite(values).all()}
         for d, means in by_direction.items()
@@ -88,7 +86,7 @@ class _Axes:
 
 
 def _panel(name, values, joint, place):
-    stages = [over_seeds(column) for column in values.T.tolist()]
+    stages = [interval for column in values.T.tolist() if (interval := over_seeds(column)) is not None]
     means = [stage.mean for stage in stages]
     joint = None if joint is None or name == JOINT else joint.mean(axis=0)
     panel = {

@@ -223,7 +223,9 @@ def _own_figures(record: RunRecord, run: Run, pictures: EmbeddedPictures) -> lis
         name, caption = str(figure.get("file", "")), str(figure.get("caption") or "")
         file = _file_of(figure, run)
         raw = file.read_bytes() if file else b""
-        entries.append(pictures.entry(raw, "", alt=str(figure.get("alt") or caption or Path(name).stem), caption=caption))
+        entries.append(
+            pictures.entry(raw, "", alt=str(figure.get("alt") or caption or Path(name).stem), caption=caption)
+        )
     return entries
 
 
@@ -234,7 +236,11 @@ def _finished(results: SweepResults, home: Path) -> dict[str, list[dict]]:
         if run.name in results.done:
             notebook = notebook_of(run)
             title = f"{results.title}: {results.name_of(run)}"
-            page = link_to_page(notebook, home, run.name if results.file else results.name, title=title) if notebook else None
+            page = (
+                link_to_page(notebook, home, run.name if results.file else results.name, title=title)
+                if notebook
+                else None
+            )
             entry = {"seed": run.parameters["seed"], "notebook": notebook, "page": page}
             found.setdefault(results.point_of(run), []).append(entry)
     return found

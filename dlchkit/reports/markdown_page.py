@@ -38,7 +38,7 @@ def write_page(found: list[SweepResults], path: Path, *, command: str) -> Path:
 
 
 def as_markdown(table: Table) -> list[str]:
-    """A table as blocks of Markdown, one table for each group under its heading in bold; names without a number are left out.
+    """A table as blocks of Markdown: one for each group under its heading in bold, without names that have no number.
 
     >>> print(*as_markdown(Table(["a|b"], {"": {"16 bits": [Cell(0.5, ".500", "± .100", "best")]}})))
     | method | 16 bits |

@@ -1,4 +1,4 @@
-"""Executed notebooks as HTML without code: the words, formulas and figures of a run, for those who do not read Python."""
+"""Executed notebooks as HTML without code: words, formulas and figures, for people who do not read Python."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from dlchkit.storage import atomic_path, digest
 
 PAGES = "report-notebooks"  # folder beside a report
 
-_TAGS = set(
+_TAGS = set(  # noqa: SIM905, since a list of words is easier to read
     "a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s small span "
     "strong sub summary sup table tbody td tfoot th thead tr ul".split()
 )
@@ -83,7 +83,9 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
     body, _ = exporter.from_notebook_node(content)
     with atomic_path(path) as temporary:
-        temporary.write_text(render("notebook_page.html", headline=title, body=body, made_from=made_from), encoding="utf-8")
+        temporary.write_text(
+            render("notebook_page.html", headline=title, body=body, made_from=made_from), encoding="utf-8"
+        )
     return path
 
 

@@ -55,9 +55,7 @@ def unfinished_runs(results: SweepResults, broken: dict[str, str]) -> list[Unfin
             where = results.name_of(run) + cell
             failed.append(Unfinished("failed", where, without_places(str(failure["error"])), notebook_of(run)))
         elif reason:
-            begun.append(
-                Unfinished("not finished", results.name_of(run), without_places(reason), notebook_of(run))
-            )
+            begun.append(Unfinished("not finished", results.name_of(run), without_places(reason), notebook_of(run)))
         else:
             not_begun.setdefault(results.point_of(run), []).append(run.parameters["seed"])
     return [*failed, *begun, *(Unfinished("not begun", _with_seeds(*item)) for item in not_begun.items())]

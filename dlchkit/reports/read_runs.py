@@ -17,9 +17,18 @@ from dlchkit.runs.notebook import NotebookMetadata, notebook_metadata
 from dlchkit.runs.plan import PLAN, Run, load_plan
 from dlchkit.storage import is_plain_name
 
-SIDE_BY_SIDE = "methods"  # a grid over it says which run has which methods: its runs are parts of one table, not settings
+SIDE_BY_SIDE = (
+    "methods"  # a grid over it says which run has which methods: its runs are parts of one table, not settings
+)
 USUAL_BITS = 64  # the setting for what is shown once, where it was run
-_BROKEN = (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError)  # what a record of another shape raises
+_BROKEN = (
+    DataError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)  # what a record of another shape raises
 
 
 @dataclass(frozen=True)
@@ -221,7 +230,8 @@ def _read_sweep(home):
         if len(notebooks) > 1:
             own |= {"name": f"{plan['name']}/{notebook}", "title": f"{plan['title']}, {notebook}"}
         its_runs = [run for run in runs if run.notebook.stem == notebook]
-        done = {run.name: record for run in its_runs if (record := run.record()) is not None}
+        records = {run.name: run.record() for run in its_runs}
+        done = {name: _with_rows(record) for name, record in records.items() if record is not None}
         yield SweepResults(**own, notebook=notebook, runs=its_runs, done=done)
 
 
@@ -269,7 +279,7 @@ def _single_run(folder):
         fixed={name: value for name, value in record.parameters.items() if name not in ("seed", "out")},
         grid={},
         runs=[run],
-        done={run.name: record},
+        done={run.name: _with_rows(record)},
     )
 
 
@@ -314,14 +324,19 @@ def _checked_stages(record):
     return lengths
 
 
-def _with_measures(record):
+def _with_rows(record):
+    """The record with a row of measures under every name: a bare number is called "value"."""
     metrics = {name: row if isinstance(row, dict) else {"value": row} for name, row in record.metrics.items()}
-    unmeasured = {name: row for name, row in summarise(record.methods).items() if name not in metrics}
-    return replace(record, metrics=unmeasured | metrics)
+    return replace(record, metrics=metrics)
+
+
+def _with_measures(record):
+    unmeasured = {name: row for name, row in summarise(record.methods).items() if name not in record.metrics}
+    return replace(record, metrics=unmeasured | record.metrics)
 
 
 def _merged(records):
-    """One record with the methods of all; comparisons are made across them, but for times, which compare in one run only."""
+    """One record with the methods of all, compared with each other but for times, which compare in one run only."""
     first, *others = records
     if not others:
         return first
@@ -330,7 +345,9 @@ def _merged(records):
     for row in compared.values():
         row.pop("time_reduction", None)
     metrics = _first_of_each([record.metrics for record in records])
-    return replace(first, methods=methods, metrics={name: compared.get(name, {}) | row for name, row in metrics.items()})
+    return replace(
+        first, methods=methods, metrics={name: compared.get(name, {}) | row for name, row in metrics.items()}
+    )
 
 
 def _first_of_each(mappings):

@@ -17,19 +17,19 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
     Rows have the same keys in the same order; what a run does not have is None.
     """
     varied = list(dict.fromkeys(name for results in found for name in results.grid))
-    measures = list(dict.fromkeys(m for r in found for record in r.done.values() for row in record.metrics.values() for m in row))
+    measures = list(dict.fromkeys(measure for results in found for measure in results.measures))
     rows = []
     for results in found:
         for run in results.runs:
-            record = results.done.get(run.name)
-            for method, values in record.metrics.items() if record else ():
-                rows.append(
-                    {"sweep": results.name, "notebook": results.notebook}
-                    | {name: run.parameters.get(name) for name in varied}
-                    | {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest")}
-                    | {"peak_memory_bytes": record.peak_memory_bytes if is_number(record.peak_memory_bytes) else None, "method": method}
-                    | {measure: values.get(measure) for measure in measures}
-                )
+            if run.name in results.done:
+                record = results.done[run.name]
+                peak = record.peak_memory_bytes
+                of_run = {"sweep": results.name, "notebook": results.notebook}
+                of_run |= {name: run.parameters.get(name) for name in varied}
+                of_run |= {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest")}
+                of_run |= {"peak_memory_bytes": peak if is_number(peak) else None}
+                for method, values in record.metrics.items():
+                    rows.append(of_run | {"method": method} | {measure: values.get(measure) for measure in measures})
     return rows
 
 
@@ -38,18 +38,21 @@ def encode_rows(found: list[SweepResults], *, kind: str = "csv") -> bytes:
 
     Parameters
     ----------
-    kind : "csv" (None is an empty cell), "json", or "parquet" (None is null), which needs pyarrow
+    kind : str
+        "csv" (None is an empty cell), "json", or "parquet" (None is null), which needs pyarrow.
 
     Raises
     ------
     DataError
-        no run is complete, another kind, or pyarrow is not installed
+        No run is complete, another kind, or pyarrow is not installed.
     """
     if kind not in _ENCODERS:
         raise DataError(f"rows can be written as {', '.join(_ENCODERS)}, not as {kind!r}")
     rows = tidy_rows(found)
     if not rows:
-        raise DataError(f"no run of {', '.join(results.name for results in found)} is complete; there is nothing to write yet")
+        raise DataError(
+            f"no run of {', '.join(results.name for results in found)} is complete; there is nothing to write yet"
+        )
     return _ENCODERS[kind](rows)
 
 
@@ -65,7 +68,9 @@ def _csv(rows):
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, rows[0])
     writer.writeheader()
-    writer.writerows({name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows)
+    writer.writerows(
+        {name: json.dumps(value) if isinstance(value, list) else value for name, value in row.items()} for row in rows
+    )
     return file.getvalue().encode()
 
 
@@ -78,7 +83,9 @@ def _parquet(rows):
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise DataError('parquet needs pyarrow, which is not installed; python -m pip install "dlchkit[parquet]", or write --csv') from None
+        raise DataError(
+            'parquet needs pyarrow, which is not installed; python -m pip install "dlchkit[parquet]", or write --csv'
+        ) from None
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     file = io.BytesIO()
     parquet.write_table(pyarrow.table({name: _of_one_type(values) for name, values in columns.items()}), file)
@@ -86,7 +93,7 @@ def _parquet(rows):
 
 
 def _of_one_type(values):
-    """A column as parquet can hold it: numbers, words or truth values as they are; lists, and values of several types, as JSON."""
+    """A column as parquet can hold it: numbers, words or truth values as they are, all else as JSON."""
     kinds = {float if type(value) is int else type(value) for value in values if value is not None}
     if kinds <= {float} or kinds <= {str} or kinds <= {bool}:
         return values

@@ -2,26 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from dlchkit.plotting.verdict import JOINT, Answer, answer
 from dlchkit.reports import budget_tables, drawings, tables
-from dlchkit.reports.cells import Table
 from dlchkit.reports.provenance import Unfinished, provenance, unfinished_runs
 from dlchkit.reports.read_runs import SweepResults
 
-MEANING = (
-    "mAP is the mean average precision when the whole database is ranked by Hamming distance: a tie-aware mean over "
-    "all orders inside ties. An item is relevant if it shares a label with the query. After stage i the database holds "
-    "everything seen so far; a mean mAP is over the queries of all stages seen so far.",
-    "Forgetting from joint is how far a method ends below joint retraining on the queries of earlier stages; from best "
-    "and from first it also counts that a larger database is harder for everybody. Time reduction is one minus the "
-    "training time of the stages after the first over that of joint retraining at the same stages of the same run.",
-    "± is half the width of the 95% interval of the mean over seeds (Student's t), brackets are its bounds; differences "
-    "are taken seed by seed. Seeds change class order, weights and batches, not the queries. One seed has no interval. "
-    "A dash means that a measure is not defined or was not recorded.",
-    "★ marks the best mean of a column: equal to three digits is equally good. ▲ and ▼ mark differences whose interval "
-    "lies wholly above or below zero; each column is read alone, with no correction for how many there are.",
-)
+MEANING = """
+mAP is the mean average precision when the whole database is ranked by Hamming distance: a tie-aware mean over all
+orders inside ties. An item is relevant if it shares a label with the query. After stage i the database holds everything
+seen so far; a mean mAP is over the queries of all stages seen so far.
+
+Forgetting from joint is how far a method ends below joint retraining on the queries of earlier stages; from best and
+from first it also counts that a larger database is harder for everybody. Time reduction is one minus the training time
+of the stages after the first over that of joint retraining at the same stages of the same run.
+
+± is half the width of the 95% interval of the mean over seeds (Student's t), brackets are its bounds; differences are
+taken seed by seed. Seeds change class order, weights and batches, not the queries. One seed has no interval. A dash
+means that a measure is not defined or was not recorded.
+
+★ or bold letters mark the best mean of a column: equal to three digits is equally good. ▲ and ▼ mark differences whose
+interval lies wholly above or below zero; each column is read alone, with no correction for how many there are.
+""".strip().split("\n\n")
 _KINDS = {
     "learned": "learned from the items' labels, so every item of the database must be labelled; "
     "this flatters the scores",
@@ -39,7 +42,7 @@ class Part:
     kind : str
         How it is shown: "table", "R", "curves" or "drops".
     content : object
-        A `Table`, or what `dlchkit.reports.tables.R_tables` or `dlchkit.reports.drawings` return.
+        A `dlchkit.reports.cells.Table`, or what `dlchkit.reports.tables.R_tables` or `dlchkit.reports.drawings` return.
     folded : bool
         Whether a reader opens it first.
     low_first : bool
@@ -48,7 +51,7 @@ class Part:
 
     heading: str
     note: str
-    content: Table | dict | list
+    content: Any
     kind: str = "table"
     folded: bool = False
     low_first: bool = False
@@ -147,11 +150,12 @@ def _parts_of_stages(results, at, price):
 
 
 def _note_of_costs(results, price):
-    words = [
+    training = (
         "Training seconds, evaluation excluded; the increments are all stages after the first. Time reduction is "
         "against joint retraining at the same stages of the same run. Methods without increments were trained once on "
         "everything."
-    ]
+    )
+    words = [training]
     if results.have("kept_bytes"):
         words.append(
             "Kept is all that a method holds after the last stage to learn the next: weights, sums, old items, but not "

@@ -1,4 +1,4 @@
-"""One table for each subject: scores, differences, database codes, forgetting, cost, R, and whatever else was measured."""
+"""One table for each subject: scores, differences, database codes, forgetting, cost, R, other measures."""
 
 import math
 from typing import NamedTuple
@@ -37,7 +37,7 @@ def score_table(results: SweepResults) -> Table | None:
 
 
 def difference_table(results: SweepResults, to: str) -> Table | None:
-    """Methods by direction and setting: mAP minus that of the method ``to``, seed by seed, and the ratio of the means."""
+    """Methods by direction and setting: mAP minus that of ``to``, seed by seed, and the ratio of the means."""
     names = [name for name in results.methods if name != to]
     groups = {
         in_words(direction): {
@@ -78,7 +78,7 @@ def kinds_table(results: SweepResults, at: Setting) -> Table | None:
 
 
 def _map_by_kind(results, name, direction, at):
-    """Kind of database codes -> the measure that holds its mAP: a method's own kind has no mark in its measure's name."""
+    """Kind of database codes -> the measure that holds its mAP: the name of a method's own kind has no mark."""
     own = {record.methods[name].database_codes for record in results.at(at).values() if name in record.methods}
     measures = {kind: f"map_{kind}_{direction}" for kind in KINDS}
     marked = {kind: measure for kind, measure in measures.items() if results.values(name, measure, at)}
@@ -107,8 +107,8 @@ def cost_table(results: SweepResults, at: Setting, *, price: float | None = None
     price : float or None
         EUR per hour; without it there is no money in the table.
     """
-    costs = {name: cost_of(results.at(at), name) for name in results.methods}
-    costs = {name: cost for name, cost in costs.items() if cost is not None}
+    recorded = {name for record in results.at(at).values() for name in record.methods}
+    costs = {name: cost_of(results.at(at), name) for name in results.methods if name in recorded}
     usual = results.usual_seeds
 
     def column(values_by_name, digits=1, best=min):

@@ -69,7 +69,9 @@ def with_minus(text: str) -> str:
 def heat_colours() -> list[tuple[str, str]]:
     """Background and ink of each step of a heat map: the ink that stands out better on it."""
     colours = [matplotlib.colormaps["cividis"](step / HEAT_STEPS) for step in range(HEAT_STEPS + 1)]
-    return [(to_hex(colour), "#ffffff" if step / HEAT_STEPS < 0.47 else "#000000") for step, colour in enumerate(colours)]
+    return [
+        (to_hex(colour), "#ffffff" if step / HEAT_STEPS < 0.47 else "#000000") for step, colour in enumerate(colours)
+    ]
 
 
 def in_text(value) -> str:
@@ -93,17 +95,19 @@ def in_text(value) -> str:
 
 
 def as_table(value) -> dict | None:
-    """A recorded list of mappings with the same keys, or a mapping to mappings with the first one's keys, as a table; else None.
+    """A recorded list of mappings with the same keys, or a mapping to such mappings, as a table; None for all else.
 
     Returns
     -------
-    {"columns", "numbers", "rows", "n_not_shown"}: ``numbers`` are the columns that hold
-    nothing else
+    dict or None
+        {"columns", "numbers", "rows", "n_not_shown"}: ``numbers`` are the columns that hold nothing else.
 
     Examples
     --------
-    >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"], as_table([{"way": 1}, {"p": 2}]), as_table([])
-    (['p'], None, None)
+    >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"]
+    ['p']
+    >>> as_table([{"way": 1}, {"p": 2}]), as_table([])
+    (None, None)
     >>> as_table({"mmd": {"p": 0.02}, "none": {}})["rows"]
     [{'name': 'mmd', 'p': 0.02}, {'name': 'none', 'p': None}]
     """
@@ -111,13 +115,22 @@ def as_table(value) -> dict | None:
         first = next(iter(value.values()), {})
         fit = first and all(row.keys() <= first.keys() - {"name"} for row in value.values())
         return as_table([{"name": name} | dict.fromkeys(first) | row for name, row in value.items()]) if fit else None
-    if not isinstance(value, list) or not value or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value):
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value)
+    ):
         return None
     columns = list(value[0])
     if not 0 < len(columns) <= _MOST_COLUMNS:
         return None
     numbers = [column for column in columns if all(_is_number_or_none(row[column]) for row in value)]
-    return {"columns": columns, "numbers": numbers, "rows": value[:_MOST_ROWS], "n_not_shown": max(len(value) - _MOST_ROWS, 0)}
+    return {
+        "columns": columns,
+        "numbers": numbers,
+        "rows": value[:_MOST_ROWS],
+        "n_not_shown": max(len(value) - _MOST_ROWS, 0),
+    }
 
 
 def _is_number_or_none(value):
