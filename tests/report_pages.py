@@ -41,7 +41,7 @@ def random_R(random, below, stages, *, last_only=False):
 
 
 def made_up(bits, seed, *, methods=METHODS, data="scenes", stages=3):
-    """A record as notebook 03 leaves it: lsh once on everything, the others stage by stage; dlch has encoded codes too."""
+    """A record as notebook 03 leaves it: lsh learned once on everything; dlch has encoded codes too."""
     random = np.random.default_rng([bits, seed])
     record = RunRecord(
         "03_increments", {"data": data, "n_bits": bits, "seed": seed}, seed, environment=dict(ENVIRONMENT)

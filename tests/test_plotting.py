@@ -115,17 +115,6 @@ def test_sentences_state_the_numbers(methods):
     )
 
 
-def test_verdict_weighs_quality_against_time(methods):
-    headline, sentences = plotting.describe_verdict(methods, data="scenes")
-    assert headline == "dlch ends 0.10 mAP below full retraining, for 80% less training time"
-    assert "On scenes, joint retraining ends at a mean mAP of 0.750 for image to text" in sentences and "clearly weaker" in sentences
-    methods["dlch"].seconds = [10, 30]
-    headline, sentences = plotting.describe_verdict(methods, data="scenes")
-    assert "50% more" in headline and "saves no training time" in sentences
-    assert plotting.describe_verdict({"dlch": methods["dlch"]}, data="x") is None
-    assert plotting.describe_verdict({"joint": methods["joint"]}, data="x") is None
-
-
 def test_one_stage_and_unknown_methods_are_drawn_too():
     methods = {name: method([[0.5]], [1.0]) for name in ("joint", "mine", "other")}
     assert "mine" in drawn(plotting.plot_R(methods, "image_to_text"))

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 
 import numpy as np
@@ -11,6 +12,8 @@ from report_pages import EVIL, Page
 
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
 from dlchkit.reports import write_report
+from dlchkit.runs.notebook import notebook_metadata, read_parameters
+from dlchkit.storage import resource_folder
 
 NAN = float("nan")
 ENVIRONMENT = {"python": "3.12", "versions": {"numpy": "2.0", "papermill": None}, "device": "cpu", "threads": 1}
@@ -190,6 +193,23 @@ def test_too_many_pictures_are_left_out_in_words(report, tmp_path, monkeypatch):
 def test_runs_with_one_title_are_told_apart(report):
     page = report(transfer_record(), transfer_record())
     assert "Transfer from labelled images (run0)" in page.words and "images (run1)" in page.words
+
+
+def test_a_notebook_says_its_own_title(tmp_path):
+    titles = {"own": "My words", "none": None, "odd": ["no", "text"]}
+    for name, title in titles.items():
+        RunRecord("my_notebook", {}, metrics={name: {"map": 0.5}}, environment=ENVIRONMENT).save(tmp_path / name)
+        content = {"cells": [], "metadata": {"dlchkit": {"title": title}}, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / name / "my_notebook.ipynb").write_text(json.dumps(content))
+    page = Page(write_report([tmp_path / name for name in titles], tmp_path / "report.html"))
+    assert all(title in page.words for title in ("My words", "my_notebook (none)", "my_notebook (odd)"))
+    assert "my_notebook (own)" not in page.words
+
+
+@pytest.mark.parametrize("path", sorted(resource_folder("notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_notebook_of_the_kit_says_what_it_is(path):
+    found = notebook_metadata(path)
+    assert found.title != path.stem and found.subject and found.reads_runs == ("runs" in read_parameters(path))
 
 
 def test_provenance_names_parameters_and_versions(page):

@@ -382,7 +382,8 @@ def test_one_sweeps_own_folder_is_enough(complete, tmp_path):
 def test_notebooks_become_pages_without_code_or_scripts(tmp_path):
     runs = finished(tmp_path)
     html = f"<h1 id='x'>loud</h1><p>table</p>{EVIL}<img src='https://elsewhere.org/x.png'>"
-    html += "<a href='javascript:alert(1)'>go</a><a href='data:text/html,x'>go</a><img src=x onerror='alert(1)'><iframe src='x'></iframe>"
+    html += "<a href='javascript:alert(1)'>go</a><a href='data:text/html,x'>go</a><img src=x onerror='alert(1)'>"
+    html += "<iframe src='x'></iframe>"
     output = new_output("display_data", data={"text/html": html, "text/plain": "plain"})
     cells = [
         new_markdown_cell("# Own title\n\n###### deep"),

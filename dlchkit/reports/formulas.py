@@ -18,7 +18,8 @@ _CODE_OR_FORMULA = re.compile(
 def with_formulas(markdown: str) -> str:
     """Turn each ``$...$`` and ``$$...$$`` of a Markdown text into a picture.
 
-    A formula that matplotlib cannot set stays as TeX, in code letters. Code keeps its dollar signs. The TeX is the picture's alternative text.
+    A formula that matplotlib cannot set stays as TeX, in code letters. Code keeps its dollar signs. The TeX is the
+    picture's alternative text.
 
     >>> with_formulas("costs `$5`, $\\\\nosuch{x}$").replace("<code>", "[").replace("</code>", "]")
     'costs `$5`, [\\\\nosuch{x}]'

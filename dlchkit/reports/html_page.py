@@ -109,16 +109,17 @@ def _write(
     sections = [section_of(results, broken, baseline=baseline, price=price) for results, broken in found]
     pictures = EmbeddedPictures()
     planned = [section.results for section in sections if section.results.file]
+    extras = [
+        {"number": number, "lacks_baseline": _lacks(results, baseline)}
+        | _only_in_html(results, pictures, path.parent if notebooks else None)
+        for number, (results, _) in enumerate(found, 1)
+    ]
     machines = environments([results for results, _ in found])
     page = render(
         "page.html",
         home=path.parent,
         headline=headline(_answers(sections)),
-        sections=[
-            vars(section) | {"number": number, "has_baseline": baseline in section.results.methods}
-            | _only_in_html(section.results, pictures, path.parent if notebooks else None)
-            for number, section in enumerate(sections, 1)
-        ],
+        sections=[vars(section) | extra for section, extra in zip(sections, extras, strict=True)],
         failures=failures,
         baseline=baseline,
         meaning=MEANING,
@@ -128,10 +129,14 @@ def _write(
         n_planned_done=sum(len(results.done) for results in planned),
         n_planned=sum(len(results.runs) for results in planned),
         n_failed=sum(run.state == "failed" for section in sections for run in section.unfinished),
-    )  # fmt: skip
+    )
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def _lacks(results: SweepResults, baseline: str) -> bool:
+    return baseline not in results.methods and any(record.methods for record in results.done.values())
 
 
 def _is_main(results: SweepResults) -> bool:

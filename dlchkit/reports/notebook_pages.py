@@ -10,10 +10,10 @@ from dlchkit.storage import atomic_path, digest
 
 PAGES = "report-notebooks"  # folder beside a report
 
-_TAGS = set(  # noqa: SIM905, since a list of words is easier to read
-    "a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s small span "
-    "strong sub summary sup table tbody td tfoot th thead tr ul".split()
-)
+_TAGS = """
+a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s small span strong
+sub summary sup table tbody td tfoot th thead tr ul
+"""
 _ATTRIBUTES = {
     "*": {"class", "id", "title"},
     "a": {"href"},
@@ -103,7 +103,7 @@ def _plain_tags(html) -> str:
     text = "".join(html) if isinstance(html, list) else str(html)
     clean = nh3.clean(
         text,
-        tags=_TAGS,
+        tags=set(_TAGS.split()),
         attributes=_ATTRIBUTES,
         attribute_filter=_kept,
         url_schemes={"http", "https", "mailto", "data"},

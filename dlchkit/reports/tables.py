@@ -82,7 +82,7 @@ def _map_by_kind(results, name, direction, at):
     own = {record.methods[name].database_codes for record in results.at(at).values() if name in record.methods}
     measures = {kind: f"map_{kind}_{direction}" for kind in KINDS}
     marked = {kind: measure for kind, measure in measures.items() if results.values(name, measure, at)}
-    return marked | {kind: f"map_{direction}" for kind in own}
+    return marked | dict.fromkeys(own, f"map_{direction}")
 
 
 def forgetting_table(results: SweepResults, at: Setting) -> Table | None:
