@@ -9,7 +9,7 @@ The way of the data, one room each::
     bank         append-only code bank
     evaluation   Hamming ranking -> R matrix
     records      result.json
-    plotting, report   figures and the page someone decides by
+    plotting, reports   figures and the page someone decides by
 
 Names below are imported when first used, so that ``import dlchkit`` is instant.
 """
@@ -112,7 +112,7 @@ _ROOMS = {
     ],
     "plotting.progress_line": ["show_progress"],
     "records": ["MethodRecord", "RunRecord"],
-    "report": ["write_folder_report", "write_report"],
+    "reports": ["write_folder_report", "write_report"],
     "runs.shards": ["fit_shards"],
     "data.streams": ["class_incremental_stream", "load_stream", "retrieval_split", "save_stream", "split_rows", "stage_sizes", "stream_digest"],
     "metrics.summary": ["summarise"],

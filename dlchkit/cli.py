@@ -90,7 +90,7 @@ def notebooks(options) -> int:
 
 def report(options) -> int:
     """The HTML page of a folder of runs or of sweeps, with their notebooks without code beside it."""
-    from dlchkit.report import write_folder_report
+    from dlchkit.reports import write_folder_report
 
     print(write_folder_report(Path(options.folder), baseline=options.baseline, price=options.price).resolve())
     return 0
@@ -162,7 +162,7 @@ def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> list:
 def results(options) -> int:
     """Tidy rows and a Markdown page from the records of sweeps."""
     from dlchkit.errors import DataError
-    from dlchkit.results import encode_rows, read_results, write_page, write_rows
+    from dlchkit.reports import encode_rows, read_results, write_page, write_rows
 
     rows = {kind: file for kind in ("csv", "json", "parquet") if (file := getattr(options, kind))}
     if not (rows or options.page):

@@ -12,7 +12,7 @@ import dlchkit
 PACKAGE = Path(__file__).parents[1] / "dlchkit"
 ROOMS = (
     "errors storage runtime codes data bank records metrics losses encoders transfer lifelong evaluation "
-    "policy index plotting runs results report bench cli"
+    "policy index plotting runs reports bench cli"
 ).split()
 LAYER_OF = {room: layer for layer, room in enumerate(ROOMS)}
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

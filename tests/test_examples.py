@@ -11,7 +11,7 @@ from dlchkit.bank import CodeBank
 from dlchkit.cli import main
 from dlchkit.data import PairedDataset
 from dlchkit.records import DIRECTIONS, RunRecord
-from dlchkit.report.found import found_by_queries
+from dlchkit.reports.found_examples import found_by_queries
 from dlchkit.storage import resource_folder
 
 N_BITS = 8  # so short that many distances tie

@@ -19,8 +19,8 @@ from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
 from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
-from dlchkit.results import write_page
-from dlchkit.results.collect import SweepResults
+from dlchkit.reports import write_page
+from dlchkit.reports.read_runs import SweepResults
 from dlchkit.runs.plan import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
@@ -208,15 +208,15 @@ def record_of(kept, peak):
 
 def test_the_results_page_shows_memory_where_it_was_recorded(tmp_path):
     records = {("64 bits", 0): record_of({"dlch": 2**20}, 300 * 2**20), ("64 bits", 1): record_of({"dlch": 3 * 2**20}, 2000 * 2**20)}
-    page = page_of(records, tmp_path)
-    assert "Memory of a run's process at its peak: 300 to 2,000 MiB.\n" in page and "The same for all runs." in page
+    page = page_of(records, tmp_path).replace("**", "")
+    assert "- memory of a run at its peak: 300 to 2,000 MiB\n" in page and "The same for all runs." in page
     assert "| method | training, s | of it the increments, s | time reduction, % | kept, MiB | old codes unchanged |\n" in page
     assert "| dlch | 3.0 ± 0.0 | 1.0 ± 0.0 | – | 2.0 ± 12.7 | yes |\n" in page  # Student's t, one degree of freedom
     assert "| lsh | 3.0 ± 0.0 | 1.0 ± 0.0 | – | – | yes |\n" in page
     old = page_of({("64 bits", 0): record_of({}, np.nan)}, tmp_path)
     assert (
         "MiB" not in old
-        and "Memory" not in old
+        and "memory of a run" not in old
         and "Kept" not in old
         and "| method | training, s | of it the increments, s | time reduction, % | old" in old
     )

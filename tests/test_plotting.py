@@ -125,20 +125,6 @@ def test_sentences_state_the_numbers(methods):
     )
 
 
-def test_verdict_weighs_quality_against_time(methods):
-    headline, sentences = plotting.describe_verdict(methods, data="scenes")
-    assert headline == "dlch ends 0.10 mAP below full retraining, for 80% less training time"
-    assert (
-        "On scenes, joint retraining ends at a mean mAP of 0.750 for image to text" in sentences
-        and "clearly weaker" in sentences
-    )
-    methods["dlch"].seconds = [10, 30]
-    headline, sentences = plotting.describe_verdict(methods, data="scenes")
-    assert "50% more" in headline and "saves no training time" in sentences
-    assert plotting.describe_verdict({"dlch": methods["dlch"]}, data="x") is None
-    assert plotting.describe_verdict({"joint": methods["joint"]}, data="x") is None
-
-
 def test_one_stage_and_unknown_methods_are_drawn_too():
     methods = {name: method([[0.5]], [1.0]) for name in ("joint", "mine", "other")}
     assert "mine" in drawn(plotting.plot_R(methods, "image_to_text"))
@@ -317,7 +303,7 @@ def test_drawing_leaves_the_settings_alone_and_torch_out(methods):
     plotting.plot_R(methods, "image_to_text")
     assert dict(matplotlib.rcParams) == before
     program = (
-        "import sys, dlchkit.plotting, dlchkit.report; "
+        "import sys, dlchkit.plotting, dlchkit.reports; "
         "sys.exit(int('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from dlchkit.cli import main
 from dlchkit.errors import DataError
 from dlchkit.records import RunRecord
-from dlchkit.results.collect import read_results
+from dlchkit.reports.read_runs import read_results
 from dlchkit.runs.local import Ended, Waiting
 from dlchkit.runs.plan import in_order, load_plan
 from dlchkit.runs.sweep_file import plan_sweep, plan_sweeps

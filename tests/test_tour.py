@@ -10,7 +10,7 @@ from dlchkit.cli import main
 from dlchkit.data.catalog import load
 from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
-from dlchkit.results.collect import read_results
+from dlchkit.reports.read_runs import read_results
 from dlchkit.runs import local
 from dlchkit.runs.plan import load_plan
 

@@ -38,9 +38,9 @@ from dlchkit.plotting.sentences import (
     describe_scores,
     describe_seconds,
     describe_stages,
-    describe_verdict,
 )
 from dlchkit.plotting.style import png, save_figure, show
+from dlchkit.plotting.verdict import describe_verdict
 
 __all__ = [
     "describe_R",

@@ -87,49 +87,6 @@ def describe_scores(scores: dict[str, dict[str, float]]) -> str:
     return f"The mAP is highest {joined(parts)}." if parts else "No score is defined."
 
 
-def describe_verdict(methods: dict[str, MethodRecord], *, data: str) -> tuple[str, str] | None:
-    """State how good lifelong hashing is and how much time it saves, against joint retraining.
-
-    Returns
-    -------
-    headline, sentences : str
-        None without joint retraining or without a lifelong method
-    """
-    scores = {
-        name: [final_performance(method.R[direction]) for direction in DIRECTIONS] for name, method in methods.items()
-    }
-    rivals = [name for name in methods if name not in ("joint", "finetune")]
-    if "joint" not in methods or not rivals:
-        return None
-    name = "dlch" if "dlch" in rivals else max(rivals, key=lambda rival: sum(scores[rival]))
-    gap = float(np.mean(scores["joint"]) - np.mean(scores[name]))
-    several = len(methods[name].seconds) > 1
-    saved = time_reduction(methods[name].seconds, methods["joint"].seconds) if several else float("nan")
-    standing = f"{abs(gap):.2f} mAP {'below' if gap > 0 else 'above'}" if abs(gap) >= 0.005 else "level with"
-    cost = f", for {_less_or_more(saved)} training time" if np.isfinite(saved) else ""
-    finals = [
-        f"{other} at {joined([number_in_words(score, 3) for score in scores[other]])}"
-        for other in (name, "finetune")
-        if other in scores
-    ]
-    joint = joined([f"{number_in_words(scores['joint'][i], 3)} for {in_words(d)}" for i, d in enumerate(DIRECTIONS)])
-    sentences = f"On {data}, joint retraining ends at a mean mAP of {joint}; {joined(finals)}."
-    return f"{name} ends {standing} full retraining{cost}", f"{sentences} {_worth(name, gap, saved)}"
-
-
-def _worth(name: str, gap: float, saved: float) -> str:
-    if np.isnan(gap):
-        return "A score is not defined, so no judgement is possible."
-    if saved <= 0:
-        return f"{name} saves no training time here; all it spares is rewriting the old codes."
-    if gap <= 0.01:
-        quality = "as good as retraining"
-    else:
-        quality = "close to retraining" if gap <= 0.05 else "clearly weaker than retraining"
-        quality += f"; whether it is good enough depends on what {gap:.2f} mAP is worth to you"
-    return f"Here {name} is {quality}. It is one run with one seed: differences of a few hundredths can be chance."
-
-
 def _less_or_more(saved: float) -> str:
     return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'}"
 

@@ -5,7 +5,7 @@ import json
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlchkit.data.parameters import Parameter, check_parameters
 from dlchkit.data.settings import read_settings, setting_parameters, write_settings
@@ -25,6 +25,37 @@ def notebook_path(name: str | Path) -> Path:
     if path.name.removesuffix(".ipynb") in own and path.parent == Path("."):
         return own[path.name.removesuffix(".ipynb")]
     raise DataError(f"notebook {str(name)!r} does not exist; the kit's own are {', '.join(own)}")
+
+
+class NotebookMetadata(NamedTuple):
+    """What a notebook says of itself in its metadata, under "dlchkit".
+
+    Attributes
+    ----------
+    title : str
+        What pages call it; without one, the file's name.
+    subject : str
+        What its records are about, such as "increments"; "" where it does not say.
+    reads_runs : bool
+        Whether it reads the records of earlier runs.
+    """
+
+    title: str
+    subject: str = ""
+    reads_runs: bool = False
+
+
+def notebook_metadata(path: Path) -> NotebookMetadata:
+    """Read what a notebook says of itself; a file that says nothing is asked for in the kit's own of that name."""
+    for place in (Path(path), resource_folder("notebooks") / Path(path).name):
+        try:
+            stored = read_json(place)["metadata"]["dlchkit"]
+            title, subject, reads_runs = stored["title"], stored.get("subject", ""), stored.get("reads_runs", False)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if isinstance(title, str) and isinstance(subject, str) and isinstance(reads_runs, bool):
+            return NotebookMetadata(title, subject, reads_runs)
+    return NotebookMetadata(Path(path).stem)
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:

@@ -9,7 +9,7 @@ import pytest
 from killed_commands import kill_tree
 from small_sweep import command, runs_of, write_sweep
 
-from dlchkit.report import write_folder_report
+from dlchkit.reports import write_folder_report
 from dlchkit.runs.plan import in_order
 from dlchkit.runs.sweep_file import plan_sweeps
 

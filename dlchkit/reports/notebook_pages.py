@@ -1,25 +1,27 @@
-"""Executed notebooks as HTML without code: the words, formulas and figures of a run, for those who do not read Python."""
+"""Executed notebooks as HTML without code: words, formulas and figures, for people who do not read Python."""
 
 import re
 from pathlib import Path
 
 from dlchkit.errors import DataError
-from dlchkit.report.formulas import with_formulas
-from dlchkit.report.template import address, render
+from dlchkit.reports.formulas import with_formulas
+from dlchkit.reports.templates import address, render
 from dlchkit.storage import atomic_path, digest
 
 PAGES = "report-notebooks"  # folder beside a report
 
-# fmt: off
-_TAGS = {
-    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot",
-    "th", "thead", "tr", "ul",
+_TAGS = """
+a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s small span strong
+sub summary sup table tbody td tfoot th thead tr ul
+"""
+_ATTRIBUTES = {
+    "*": {"class", "id", "title"},
+    "a": {"href"},
+    "img": {"alt", "height", "src", "width"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
 }
-# fmt: on
 _HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")  # in clean HTML, where every other < is escaped
-_EVERYWHERE = {"class", "id", "title"}
-_ATTRIBUTES = {"a": {"href"}, "img": {"alt", "height", "src", "width"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
 
 
 def link_to_page(notebook: Path, home: Path, name: str, *, title: str) -> str | None:
@@ -71,11 +73,19 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     for cell in content.cells:
         if cell.cell_type == "markdown":
             cell.source = with_formulas(cell.source)
-    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True, sanitize_html=True)
+    exporter = HTMLExporter(
+        template_name="basic",
+        exclude_input=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        sanitize_html=True,
+    )
     exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
     body, _ = exporter.from_notebook_node(content)
     with atomic_path(path) as temporary:
-        temporary.write_text(render("notebook.html", headline=title, body=body, made_from=made_from), encoding="utf-8")
+        temporary.write_text(
+            render("notebook_page.html", headline=title, body=body, made_from=made_from), encoding="utf-8"
+        )
     return path
 
 
@@ -88,16 +98,23 @@ def _is_made_from(path, digest_of_notebook):
 
 
 def _plain_tags(html) -> str:
-    import bleach
+    import nh3
 
-    said = "".join(html) if isinstance(html, list) else str(html)
-    clean = bleach.clean(said, tags=_TAGS, attributes=_keep, protocols=["http", "https", "mailto", "data"], strip=True)
+    text = "".join(html) if isinstance(html, list) else str(html)
+    clean = nh3.clean(
+        text,
+        tags=set(_TAGS.split()),
+        attributes=_ATTRIBUTES,
+        attribute_filter=_kept,
+        url_schemes={"http", "https", "mailto", "data"},
+        link_rel=None,
+    )
     return _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 1}", clean)
 
 
-def _keep(tag, name, value):
+def _kept(tag, name, value):
     if tag == "img" and name == "src":
-        return value.startswith("data:image/")
+        return value if value.startswith("data:image/") else None
     if tag == "a" and name == "href":
-        return not value.lower().lstrip().startswith("data:")
-    return name in _EVERYWHERE | _ATTRIBUTES.get(tag, set())
+        return None if value.lower().lstrip().startswith("data:") else value
+    return value

@@ -31,7 +31,11 @@ def found_by_queries(findings: dict) -> dict | None:
     for entry in entries[:_MOST_QUERIES]:
         groups.setdefault((entry["direction"], entry["method"]), []).append(entry)
     shown = [_group(direction, method, of_one) for (direction, method), of_one in groups.items()]
-    found = {"groups": shown, "malformed": len(entries) < len(listed), "n_not_shown": max(len(entries) - _MOST_QUERIES, 0)}
+    found = {
+        "groups": shown,
+        "malformed": len(entries) < len(listed),
+        "n_not_shown": max(len(entries) - _MOST_QUERIES, 0),
+    }
     return found if listed else None
 
 
@@ -49,7 +53,10 @@ def _group(direction, method, entries):
 
 
 def _shown(found):
-    return {"found": [item | _in_short(item) for item in found[:_MOST_ITEMS]], "n_not_shown": max(len(found) - _MOST_ITEMS, 0)}
+    return {
+        "found": [item | _in_short(item) for item in found[:_MOST_ITEMS]],
+        "n_not_shown": max(len(found) - _MOST_ITEMS, 0),
+    }
 
 
 def _in_short(item):

@@ -1,5 +1,6 @@
 """From values to HTML: everything that records hold is escaped, numbers are short."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -9,27 +10,41 @@ import matplotlib
 from matplotlib.colors import to_hex
 
 from dlchkit.plotting.style import in_words
-from dlchkit.results.cells import number
-from dlchkit.results.collect import is_number
+from dlchkit.plotting.verdict import number
+from dlchkit.reports import drawings
+from dlchkit.reports.tables import HEAT_STEPS
 
-HEAT_STEPS = 20  # a heat map's colours go from 0 to this
 _LONGEST_TEXT = 400  # letters of one recorded value
 _MOST_ROWS, _MOST_COLUMNS = 40, 12  # of one recorded value that is a table
 
 
-def render(template: str, **values) -> str:
-    """A page from one of the templates beside this file; an unknown name is an error."""
+def render(template: str, *, home: Path | None = None, **values) -> str:
+    """Fill one of the templates beside this file; an unknown name is an error.
+
+    Parameters
+    ----------
+    home : Path or None
+        The folder of the page, where links to files start.
+    """
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters |= {
         "as_table": as_table,
         "in_text": in_text,
         "in_words": in_words,
-        "defined_number": is_number,
         "score": number,
         "minus": with_minus,
+        "link": lambda file: address(os.path.relpath(file, home)),
     }
-    page = environment.get_template(template).render(heat_colours=heat_colours(), **values)
+    environment.globals |= {
+        "heat_colours": heat_colours(),
+        "panel_width": drawings.WIDTH,
+        "panel_height": drawings.HEIGHT,
+        "bar_width": drawings.BAR_WIDTH,
+    }
+    page = environment.get_template(template).render(**values)
     return page.encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character, UTF-8 cannot
 
 
@@ -54,7 +69,9 @@ def with_minus(text: str) -> str:
 def heat_colours() -> list[tuple[str, str]]:
     """Background and ink of each step of a heat map: the ink that stands out better on it."""
     colours = [matplotlib.colormaps["cividis"](step / HEAT_STEPS) for step in range(HEAT_STEPS + 1)]
-    return [(to_hex(colour), "#ffffff" if step / HEAT_STEPS < 0.47 else "#000000") for step, colour in enumerate(colours)]
+    return [
+        (to_hex(colour), "#ffffff" if step / HEAT_STEPS < 0.47 else "#000000") for step, colour in enumerate(colours)
+    ]
 
 
 def in_text(value) -> str:
@@ -78,17 +95,19 @@ def in_text(value) -> str:
 
 
 def as_table(value) -> dict | None:
-    """A recorded list of mappings with the same keys, or a mapping to mappings with the first one's keys, as a table; else None.
+    """A recorded list of mappings with the same keys, or a mapping to such mappings, as a table; None for all else.
 
     Returns
     -------
-    {"columns", "numbers", "rows", "n_not_shown"}: ``numbers`` are the columns that hold
-    nothing else
+    dict or None
+        {"columns", "numbers", "rows", "n_not_shown"}: ``numbers`` are the columns that hold nothing else.
 
     Examples
     --------
-    >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"], as_table([{"way": 1}, {"p": 2}]), as_table([])
-    (['p'], None, None)
+    >>> as_table([{"way": "mmd", "p": 0.02}, {"way": "kl", "p": None}])["numbers"]
+    ['p']
+    >>> as_table([{"way": 1}, {"p": 2}]), as_table([])
+    (None, None)
     >>> as_table({"mmd": {"p": 0.02}, "none": {}})["rows"]
     [{'name': 'mmd', 'p': 0.02}, {'name': 'none', 'p': None}]
     """
@@ -96,13 +115,22 @@ def as_table(value) -> dict | None:
         first = next(iter(value.values()), {})
         fit = first and all(row.keys() <= first.keys() - {"name"} for row in value.values())
         return as_table([{"name": name} | dict.fromkeys(first) | row for name, row in value.items()]) if fit else None
-    if not isinstance(value, list) or not value or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value):
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value)
+    ):
         return None
     columns = list(value[0])
     if not 0 < len(columns) <= _MOST_COLUMNS:
         return None
     numbers = [column for column in columns if all(_is_number_or_none(row[column]) for row in value)]
-    return {"columns": columns, "numbers": numbers, "rows": value[:_MOST_ROWS], "n_not_shown": max(len(value) - _MOST_ROWS, 0)}
+    return {
+        "columns": columns,
+        "numbers": numbers,
+        "rows": value[:_MOST_ROWS],
+        "n_not_shown": max(len(value) - _MOST_ROWS, 0),
+    }
 
 
 def _is_number_or_none(value):
