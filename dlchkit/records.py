@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.data.containers import DIRECTIONS as DIRECTIONS  # also a name of this file
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, data_home, is_plain_name, read_json
 
 SCHEMA = 1
 FILE_NAME = "result.json"
-DIRECTIONS = ("image_to_text", "text_to_image")
 _VERSIONS_OF = ("dlchkit", "torch", "torchvision", "sentence-transformers", "scikit-learn", "numpy", "matplotlib", "papermill")
 
 

@@ -1,7 +1,7 @@
 """Joint retraining: everything seen is learned anew at every stage."""
 
 from dlchkit.data import PairedFeatures, Stage
-from dlchkit.lifelong.first_stage import train_original_stage
+from dlchkit.lifelong.first_stage import train_together
 from dlchkit.lifelong.retraining import rebuilt_bank
 from dlchkit.lifelong.towers import TowerLearner
 
@@ -23,4 +23,4 @@ class JointRetraining(TowerLearner):
         self.seen.append(stage.database)
         everything = PairedFeatures.concatenate(*self.seen)
         self.towers = self.new_towers(everything)
-        self.bank = rebuilt_bank(self.seen, train_original_stage(self, everything))
+        self.bank = rebuilt_bank(self.seen, train_together(self, everything))
