@@ -67,7 +67,11 @@ def run_stream(
     R = {kind: _undefined(n_stages, n_stages) for kind in databases}
     unseen = _undefined(n_stages)
     chance = _undefined(n_stages)
-    seconds, bytes_kept, unchanged, digests, arrived = [], [], [], [], []
+    seconds = []
+    bytes_kept = []
+    unchanged = []
+    digests = []
+    arrived = []  # codes by side of each stage's items
     for stage in stream:
         if stage.index > 0:
             for direction, score in evaluate_encoded(learner, stage.query, stage.database).items():

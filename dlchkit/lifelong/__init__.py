@@ -8,7 +8,7 @@ Methods of towers that learn by gradient descent::
     lwf            learning without forgetting
     ewc            elastic weight consolidation
     replay, derpp  experience replay, and dark experience replay (DER++)
-    joint          everything anew at every stage
+    joint          everything seen, from the start at every stage
     dcmh           deep cross-modal hashing, a single-stage reference
     released/      DLCH as its authors' released demo trains it, bugs and all
 
@@ -25,7 +25,7 @@ Helpers::
     first_stage    DLCH's first stage, with which most methods begin
     stepwise       stages one after the other, codes appended to the bank
     rehearsal      the sample of old items that some methods keep
-    retraining     the bank of methods that start anew at every stage
+    retraining     the bank of methods that start again at every stage
     cca_hashing    the space common to images and texts, for `itq` and `lsh`
     memory         the bytes that a learner keeps between stages
 """

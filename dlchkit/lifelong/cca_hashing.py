@@ -1,4 +1,4 @@
-"""Linear hashing in a space that images and texts share: what `lsh` and `itq` have in common."""
+"""Linear hashing in a space that images and texts share: the base of `lsh` and `itq`."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class CorrelatedHashing(Method):
 
     The common space is that of canonical correlation analysis (`fit_cca`), each direction
     weighed by its correlation; it has n_bits dimensions, or fewer where the features have
-    fewer. Everything seen is learned anew at each stage, and the bank is rebuilt. An item
+    fewer. Each stage learns everything seen again, and the bank is rebuilt. An item
     is stored with the code of the sum of its two projections. Labels are not used.
 
     Parameters
@@ -47,7 +47,7 @@ class CorrelatedHashing(Method):
         raise NotImplementedError
 
     def observe(self, stage: Stage) -> None:
-        """Learn everything seen so far anew and store new codes for all of it."""
+        """Learn everything seen so far again and store new codes for all of it."""
         self.seen.append(stage.database)
         everything = PairedFeatures.concatenate(*self.seen)
         space = fit_cca(everything, n_components=self.bank.n_bits, n_principal=self.n_principal, seed=self.seed)

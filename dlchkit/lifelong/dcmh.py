@@ -14,7 +14,7 @@ from dlchkit.losses import bit_balance, negative_log_likelihood, quantization
 
 
 class DCMH(TowerLearner):
-    """Deep Cross-Modal Hashing on everything seen, anew at every stage (Jiang and Li, 2017).
+    """Deep Cross-Modal Hashing on everything seen, from the start at every stage (Jiang and Li, 2017).
 
     Minimises over image and text tower, with outputs F and G, and over B
 

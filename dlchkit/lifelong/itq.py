@@ -19,7 +19,7 @@ class IterativeQuantization(CorrelatedHashing):
     The paper's CCA takes labels as the second view of an image; here the two views are
     image and text, as in cross-modal work, and V is the sum of both projections. Where
     the common space has fewer than K dimensions, V is filled up with zero columns: the
-    rotation then spreads what dimensions there are over all bits.
+    rotation then spreads the dimensions there are over all bits.
 
     References
     ----------

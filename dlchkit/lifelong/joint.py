@@ -1,4 +1,4 @@
-"""Joint retraining: everything seen is learned anew at every stage."""
+"""Joint retraining: every stage learns everything seen from the start."""
 
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.lifelong.first_stage import train_together
@@ -7,7 +7,7 @@ from dlchkit.lifelong.towers import TowerLearner
 
 
 class JointRetraining(TowerLearner):
-    """Keep all data and train anew on all of it at every stage: the costly upper reference.
+    """Keep all data and train from the start on all of it at every stage: the costly upper reference.
 
     Every code changes with every stage; the bank is rebuilt.
     """

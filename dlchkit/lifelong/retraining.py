@@ -1,4 +1,4 @@
-"""The bank of methods that keep all data and start anew at every stage."""
+"""The bank of methods that keep all data and start again at every stage."""
 
 import numpy as np
 

@@ -30,4 +30,4 @@ class StepwiseLearner(TowerLearner):
         raise NotImplementedError
 
     def keep(self, data: PairedFeatures, codes: np.ndarray) -> None:
-        """Keep what the next stage needs of this one's items and codes; here nothing."""
+        """Keep a part of this stage's items and codes for the next one; here nothing."""

@@ -43,7 +43,9 @@ class CorrelationModel:
         return {side: self.projections[side](getattr(pairs, side)).astype(np.float32) for side in SIDES}
 
 
-def fit_cca(pairs: PairedFeatures, *, n_components: int = 16, n_principal: int = 256, seed: int = 0) -> CorrelationModel:
+def fit_cca(
+    pairs: PairedFeatures, *, n_components: int = 16, n_principal: int = 256, seed: int = 0
+) -> CorrelationModel:
     """Find directions in which the two sides of a pair correlate most: canonical correlation analysis.
 
     With x and t whitened to uncorrelated columns of variance one, the directions are the

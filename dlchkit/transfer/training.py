@@ -229,7 +229,10 @@ def _losses(network: HybridTransferNetwork, batches, wanted: Collection[str], mm
         image = torch.cat([image, more_image])
         text = torch.cat([text, more_text])
         every = slice(n_labelled, None)
-    six, seven, nine, logits = {}, {}, {}, {}
+    six: dict[str, Tensor] = {}
+    seven: dict[str, Tensor] = {}
+    nine: dict[str, Tensor] = {}
+    logits: dict[str, Tensor] = {}
     for side, features in {"image": image, "text": text}.items():
         layer_6, layer_7 = getattr(network, side)(features)
         layer_9, layer_10 = network.correlation[side](layer_7)

@@ -1,4 +1,4 @@
-"""Exact lifelong hashing as an estimator: what retraining on everything would give, from new items alone."""
+"""Exact lifelong hashing as an estimator: the functions of retraining on everything, from new items alone."""
 
 import time
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Recoding:
     Attributes
     ----------
     n_label_vectors : int
-        Codes learned anew.
+        Codes that were learned again.
     n_changed : int
         Codes that are not what they were.
     items_changed : int
@@ -271,7 +271,7 @@ class ExactHashing:
         return self
 
     def recode(self) -> Recoding:
-        """Learn all codes anew, as if everything had come at once, and refit both functions; no item is needed.
+        """Learn all codes again, as if everything had come at once, and refit both functions; no item is needed.
 
         Items stored elsewhere under the old codes must then be stored under `codes_of` their
         labels. Those without labels must be encoded from their features again.

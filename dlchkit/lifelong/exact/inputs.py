@@ -1,4 +1,4 @@
-"""Checks of what exact hashing learns from and merges with; a mistake ends in one line."""
+"""Checks of items to learn and of learners to merge; a mistake ends in one line."""
 
 import numpy as np
 

@@ -142,7 +142,8 @@ class LabelCodes:
         unit = unit_labels(torch.as_tensor(self.vectors, dtype=torch.float64))
         weights = torch.as_tensor(np.maximum(self.counts, 1), dtype=torch.float64)[:, None]
         codes = torch.as_tensor(self.codes, dtype=torch.float64)
-        new, old = torch.as_tensor(rows), torch.as_tensor(others)
+        new = torch.as_tensor(rows)
+        old = torch.as_tensor(others)
         given = codes[old] * weights[old]
         pull = self.n_bits * ((1 + self.margin) * unit[new] @ (unit[old].T @ given) - self.margin * given.sum(0))
         gram = given.T @ codes[old]
@@ -151,7 +152,7 @@ class LabelCodes:
         self.codes[rows] = found.numpy().astype(np.int8)
 
     def learn_anew(self) -> None:
-        """Free all codes at once and keep the best of three: the codes given out, and descents from them and anew.
+        """Free all codes at once and keep the best of three: the codes given out, and two descents.
 
         The objective never rises; where nothing better is found, every code stays.
         """

@@ -50,7 +50,7 @@ class ExactLearner(Method):
         return self.hashing.encode(side, features)
 
     def recode(self) -> Recoding:
-        """Learn all codes anew and store every item under its new one; no raw data is needed."""
+        """Learn all codes again and store every item under its new one; no raw data is needed."""
         report = self.hashing.recode()
         old = self.bank
         labels = old.labels

@@ -12,7 +12,7 @@ from dlchkit.lifelong.exact.sums import ModalitySums
 
 RIDGES = tuple(10 ** (k / 2) for k in range(9))  # 1 to 10,000; a ridge of r weighs as much as r items
 SCALES = (0.5, 1.0, 2.0)
-HELD_OUT = 500  # groups of items at most: what leaving them out costs grows with the cube of the items
+HELD_OUT = 500  # groups of items at most: the cost of leaving them out grows with the cube of the items
 
 
 def held_out_rows(labels: np.ndarray, groups: np.ndarray | None, *, seed: int) -> np.ndarray:

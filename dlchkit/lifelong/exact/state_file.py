@@ -45,7 +45,7 @@ def save_exact(hashing: ExactHashing, path: str | Path) -> Path:
 
 
 def load_exact(path: str | Path, *, device: str = "auto") -> ExactHashing:
-    """Read what `save_exact` wrote and solve for the hash functions.
+    """Read a file of `save_exact` and solve for the hash functions.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlchkit.errors import DataError
 
-_BLOCK = 512  # columns of the Gram matrix at once; what lies below the diagonal is not computed
+_BLOCK = 512  # columns of the Gram matrix at once; the part below the diagonal is not computed
 
 
 @dataclass
@@ -27,7 +27,7 @@ class ModalitySums:
     Attributes
     ----------
     gram : float64 tensor (width, width)
-        G; what lies below the diagonal is not kept up.
+        G; the part below the diagonal is not kept up.
     by_label : float64 tensor (n_label_vectors, width)
         P.
     """

@@ -301,7 +301,7 @@ class ReleasedDemo(TowerLearner):
         return descend(fresh, pull, summed(u.T @ u for u in outputs))
 
     def _batches(self, n: int) -> Iterator[Tensor]:
-        """An epoch as the demo counts it: n / batch_size batches, each drawn anew from all."""
+        """An epoch as the demo counts it: n / batch_size batches, each drawn from all items."""
         for _ in range(max(1, n // self.batch_size)):
             yield torch.randperm(n)[: self.batch_size].to(self.device)
 
