@@ -14,8 +14,8 @@ class CodeBank:
     """Append-only store of database codes with their ids, labels and stage.
 
     Rows keep the order in which they came. `digest` is computed from the stored bits
-    each time it is asked for, so that two digests of one stage, taken at different
-    times, prove that its codes did (or did not) change.
+    at every call, so that two digests of one stage, taken at different times, prove
+    that its codes did (or did not) change.
 
     Examples
     --------
@@ -28,44 +28,56 @@ class CodeBank:
     """
 
     n_bits: int
-    _packed: list = field(default_factory=list, repr=False)
-    _labels: list = field(default_factory=list, repr=False)
-    _ids: list = field(default_factory=list, repr=False)
-    _known: set = field(default_factory=set, repr=False)  # the ids of all stages: what an append costs does not depend on them
+    _packed: list[np.ndarray] = field(default_factory=list, repr=False)
+    _labels: list[np.ndarray] = field(default_factory=list, repr=False)
+    _ids: list[np.ndarray] = field(default_factory=list, repr=False)
+    _known: set[str] = field(default_factory=set, repr=False)  # ids of all stages, so that an append looks at its own
 
     def append(self, codes: np.ndarray, *, labels: np.ndarray, ids: np.ndarray, stage: int) -> None:
         """Add the items of the next stage; ``stage`` must be the number of stages stored.
 
         Parameters
         ----------
-        codes : int8 array of shape (n, n_bits), values in {-1, +1}
-        labels : bool array of shape (n, n_classes)
-        ids : str array of shape (n,), none of them stored before
+        codes : int8 array (n, n_bits), values in {-1, +1}
+        labels : bool array (n, n_classes)
+        ids : str array (n,)
+            None of them stored before.
+        stage : int
         """
         if stage != self.n_stages:
-            raise DataError(f"stage {stage} cannot be appended to a bank that holds {self.n_stages} stages; stages come in order")
+            raise DataError(
+                f"stage {stage} cannot be appended to a bank that holds {self.n_stages} stages; stages come in order"
+            )
         if codes.shape != (len(ids), self.n_bits) or len(labels) != len(ids):
-            raise DataError(f"codes {codes.shape}, labels {labels.shape} and ids {ids.shape} do not fit a bank of {self.n_bits} bits")
+            raise DataError(
+                f"codes {codes.shape}, labels {labels.shape} and ids {ids.shape} "
+                f"do not fit a bank of {self.n_bits} bits"
+            )
         if self._labels and labels.shape[1:] != self._labels[0].shape[1:]:
-            raise DataError(f"labels {labels.shape} do not fit a bank of {self._labels[0].shape[1]} classes; all stages share one list of classes")
+            raise DataError(
+                f"labels {labels.shape} do not fit a bank of {self._labels[0].shape[1]} classes; "
+                f"all stages share one list of classes"
+            )
         new = set()
-        twice = next((i for i in ids.tolist() if i in self._known or i in new or new.add(i)), None)
-        if twice is not None:
-            raise DataError(f"id {twice!r} is in the bank twice; every item is stored once")
-        for store, rows in ((self._packed, pack_codes(codes)), (self._labels, labels.copy()), (self._ids, ids.copy())):
-            rows.flags.writeable = False
-            store.append(rows)
+        for name in ids.tolist():
+            if name in self._known or name in new:
+                raise DataError(f"id {name!r} is in the bank twice; every item is stored once")
+            new.add(name)
+        self._packed.append(_frozen(pack_codes(codes)))
+        self._labels.append(_frozen(labels.copy()))
+        self._ids.append(_frozen(ids.copy()))
         self._known |= new
 
     def copy(self) -> "CodeBank":
-        """The same rows, to which others can be appended; arrays, which nobody can change, are shared."""
+        """The same rows, to which others can be appended; the arrays, which are read-only, are shared."""
         return CodeBank(self.n_bits, list(self._packed), list(self._labels), list(self._ids), set(self._known))
 
     def __len__(self) -> int:
-        return sum(map(len, self._ids))
+        return sum(len(ids) for ids in self._ids)
 
     @property
     def n_stages(self) -> int:
+        """Stages stored so far."""
         return len(self._ids)
 
     @property
@@ -98,3 +110,8 @@ class CodeBank:
     def digests(self) -> list[str]:
         """The digest of every stage stored, in order."""
         return [self.digest(stage) for stage in range(self.n_stages)]
+
+
+def _frozen(rows: np.ndarray) -> np.ndarray:
+    rows.flags.writeable = False
+    return rows

@@ -1,4 +1,4 @@
-"""Hash codes: making them from real outputs, packing them, measuring Hamming distance.
+"""Hash codes: binarize real outputs, pack codes into bits, measure Hamming distance; labels that items share.
 
 Everywhere in the kit a code is an ``int8`` array with values -1 and +1, one row per
 item; packed bits (``uint8``, eight per byte) are for storage and distance only.
@@ -16,9 +16,8 @@ Labels = np.ndarray  # bool, int or float (n, n_classes), values in {0, 1}
 def check_n_bits(n_bits: int) -> int:
     """Return ``n_bits`` if codes of that length can be packed, else raise `DataError`."""
     if n_bits < 8 or n_bits % 8:
-        raise DataError(
-            f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {max(8, round(n_bits / 8) * 8)}"
-        )
+        nearest = max(8, round(n_bits / 8) * 8)
+        raise DataError(f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {nearest}")
     return n_bits
 
 
@@ -27,11 +26,12 @@ def binarize(relaxed: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    relaxed : array of shape (n, n_bits), any real dtype, no NaN
+    relaxed : array (n, n_bits)
+        Of any real dtype, without NaN.
 
     Returns
     -------
-    int8 array of shape (n, n_bits), values in {-1, +1}
+    int8 array (n, n_bits), values in {-1, +1}
 
     Notes
     -----
@@ -45,9 +45,8 @@ def binarize(relaxed: np.ndarray) -> np.ndarray:
     """
     relaxed = np.asarray(relaxed)
     if np.isnan(relaxed).any():
-        raise DataError(
-            f"relaxed codes hold NaN in row {int(np.isnan(relaxed).any(1).argmax())}; codes need real outputs"
-        )
+        row = int(np.isnan(relaxed).any(1).argmax())
+        raise DataError(f"relaxed codes hold NaN in row {row}; codes need real outputs")
     return np.where(relaxed >= 0, 1, -1).astype(np.int8)
 
 
@@ -56,7 +55,7 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    uint8 array of shape (n, n_bits / 8)
+    uint8 array (n, n_bits / 8)
 
     Examples
     --------
@@ -66,9 +65,8 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
     codes = np.asarray(codes)
     check_n_bits(codes.shape[1])
     if not (np.abs(codes) == 1).all():
-        raise DataError(
-            f"codes hold the value {codes[np.abs(codes) != 1][0]}; only -1 and +1 are hash codes, see binarize"
-        )
+        wrong = codes[np.abs(codes) != 1][0]
+        raise DataError(f"codes hold the value {wrong}; only -1 and +1 are hash codes, see binarize")
     return np.packbits(codes > 0, axis=1)
 
 
@@ -120,11 +118,11 @@ def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    a, b : int8 arrays of shape (n, n_bits) and (m, n_bits), values in {-1, +1}
+    a, b : int8 array (n, n_bits), (m, n_bits), values in {-1, +1}
 
     Returns
     -------
-    int64 array of shape (n, m), values in 0..n_bits
+    int64 array (n, m), values in 0..n_bits
 
     Examples
     --------
@@ -144,11 +142,11 @@ def unit_labels(labels):
 
     Parameters
     ----------
-    labels : bool, int or float array of shape (n, n_classes), values in {0, 1}
+    labels : bool, int or float array (n, n_classes), values in {0, 1}
 
     Returns
     -------
-    float array of shape (n, n_classes)
+    float array (n, n_classes)
     """
     labels = labels * 1.0
     squared_length = labels.sum(1)[:, None]
@@ -162,11 +160,12 @@ def label_cosine(a, b):
 
     Parameters
     ----------
-    a, b : arrays of shape (n, n_classes) and (m, n_classes), values in {0, 1}
+    a, b : array (n, n_classes), (m, n_classes), values in {0, 1}
 
     Returns
     -------
-    float array of shape (n, m), values in [0, 1]; 0, never NaN, where an item has no label
+    float array (n, m), values in [0, 1]
+        0, never NaN, where an item has no label.
 
     References
     ----------

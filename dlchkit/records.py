@@ -21,7 +21,6 @@ from dlchkit.storage import atomic_path, data_home, digest, is_plain_name, read_
 
 SCHEMA = 1
 FILE_NAME = "result.json"
-DIRECTIONS = ("image_to_text", "text_to_image")
 _NOT_REACHED = ("reports", "runs", "bench", "cli.py")  # no number of a run comes from here
 _VERSIONS_OF = (
     "dlchkit",

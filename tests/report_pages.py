@@ -10,8 +10,9 @@ import numpy as np
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.summary import summarise
-from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.runs.plan import load_plan, save_plan
 from dlchkit.runs.sweep_file import plan_sweeps
 

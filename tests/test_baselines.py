@@ -29,6 +29,7 @@ from dlchkit.lifelong import (
 from dlchkit.lifelong.ewc import squared_gradients
 from dlchkit.lifelong.itq import learn_rotation
 from dlchkit.lifelong.rehearsal import RehearsalSample
+from dlchkit.lifelong.towers import outputs
 from dlchkit.losses import negative_log_likelihood
 
 STEPWISE = (FineTuning, FrozenFirstStage, LearningWithoutForgetting, ElasticWeightConsolidation, ExperienceReplay, DarkExperienceReplay)
@@ -74,7 +75,7 @@ def test_every_item_is_stored_once_and_old_codes_stay_unless_all_is_learned_anew
         digests = learner.bank.digests()
     assert np.array_equal(learner.bank.ids, np.concatenate([stage.database.ids for stage in stream]))
     assert np.array_equal(learner.bank.labels, np.concatenate([stage.database.labels for stage in stream]))
-    for codes in (learner.bank.codes, learner.encode_image(stream[0].query.image), learner.encode_text(stream[0].query.text)):
+    for codes in (learner.bank.codes, learner.encode("image", stream[0].query.image), learner.encode("text", stream[0].query.text)):
         assert codes.dtype == np.int8 and codes.shape[1] == 16 and set(np.unique(codes)) == {-1, 1}
     assert learner.single_stage == (method in (DCMH, *LINEAR))
 
@@ -85,7 +86,7 @@ def test_a_seed_fixes_every_bit_and_the_world_is_left_alone(method, stream):
     codes = []
     for seed in (0, 0, 1):
         learner = after(small(method, seed=seed), stream[:2])
-        codes.append((learner.bank.codes, learner.encode_image(stream[0].query.image), learner.encode_text(stream[0].query.text)))
+        codes.append((learner.bank.codes, learner.encode("image", stream[0].query.image), learner.encode("text", stream[0].query.text)))
     for first, same, other in zip(*codes):
         assert np.array_equal(first, same) and not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), torch_state) and np.array_equal(np.random.get_state()[1], numpy_state)
@@ -96,9 +97,9 @@ def test_a_seed_fixes_every_bit_and_the_world_is_left_alone(method, stream):
 @pytest.mark.parametrize("method", STEPWISE + ANEW)
 def test_encoding_needs_a_stage_first(method, stream, refused):
     with refused(method.__name__, "observed no stage", "observe(stage)"):
-        small(method).encode_image(stream[0].query.image)
+        small(method).encode("image", stream[0].query.image)
     with refused(method.__name__, "observed no stage"):
-        small(method).encode_text(stream[0].query.text)
+        small(method).encode("text", stream[0].query.text)
 
 
 @pytest.mark.parametrize("method", STEPWISE + ANEW)
@@ -111,8 +112,8 @@ def test_items_with_several_labels_are_learned(method, clustered_pairs):
 @pytest.mark.parametrize("method", TRAINED)
 def test_items_held_out_for_validation_take_no_step_but_are_stored(method, stream):
     learner, trained_on = small(method, validation=0.2), []
-    steps = learner.training_steps
-    learner.training_steps = lambda rows, *others: trained_on.append(rows) or steps(rows, *others)
+    fit = learner.fit
+    learner.fit = lambda rows, *others, **options: trained_on.append(rows) or fit(rows, *others, **options)
     learner.observe(stream[0])
     n = len(stream[0].database)
     assert 0 < len(trained_on[0]) < n == len(learner.bank)
@@ -191,7 +192,7 @@ def test_frozen_towers_never_change_and_store_what_they_see(stream):
 def batch_of(learner, data, rows):
     """Outputs of the towers for some rows, in training mode, as lists of floats too."""
     inputs = first_stage.tower_inputs(learner, data)
-    out = {name: u[rows] for name, u in first_stage.outputs(learner.towers, inputs).items()}
+    out = {name: u[rows] for name, u in outputs(learner.towers, inputs).items()}
     return out, {name: u.tolist() for name, u in out.items()}
 
 
@@ -227,7 +228,7 @@ def test_squared_gradients_equal_one_backward_pass_per_item(stream):
     learner = after(small(ElasticWeightConsolidation), stream[:1])
     inputs = {name: x[:6] for name, x in first_stage.tower_inputs(learner, stream[0].database).items()}
     similarity, codes = inputs["label"] @ inputs["label"].T, torch.ones(6, 16)
-    anchors = first_stage.outputs(learner.towers, inputs)
+    anchors = outputs(learner.towers, inputs)
 
     def loss(out, rows):
         return first_stage.stage_loss(out, anchors, codes[rows], similarity[rows])
@@ -277,7 +278,7 @@ def test_kept_items_are_pulled_to_their_stored_codes(stream, monkeypatch):
     data, codes_seen, rows_seen, plain = stream[1].database, [], [], first_stage.stage_loss
     monkeypatch.setattr(first_stage, "stage_loss", lambda out, anchors, codes, s: codes_seen.append(codes) or plain(out, anchors, codes, s))
     kept = deepcopy(learner.rehearsed)
-    first_stage.train_original_stage(learner, data, rehearsed=kept, penalty=lambda rows, out: rows_seen.append(rows) or 0)
+    first_stage.train_together(learner, data, rehearsed=kept, penalty=lambda rows, out: rows_seen.append(rows) or 0)
     rows, codes = torch.cat(rows_seen).numpy(), torch.cat(codes_seen).numpy()
     old = rows >= len(data)
     assert np.array_equal(np.unique(rows), np.arange(len(data) + 30))  # everything is trained on
@@ -390,7 +391,7 @@ def test_what_came_before_does_not_matter_where_everything_is_learned_anew(metho
     everything = stream[0].database.concatenate(*(stage.database for stage in stream[1:]))
     once = after(small(method), [Stage(0, last.seen_classes, last.seen_classes, everything, last.query)])
     assert np.array_equal(stepwise.bank.codes, once.bank.codes)
-    assert np.array_equal(stepwise.encode_image(last.query.image), once.encode_image(last.query.image))
+    assert np.array_equal(stepwise.encode("image", last.query.image), once.encode("image", last.query.image))
 
 
 def test_dcmh_learns_both_directions(stream):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from dlchkit.data import SourceFeatures, choose_labelled
+from dlchkit.data import DIRECTIONS, SourceFeatures, choose_labelled
 from dlchkit.data.streams import retrieval_split
 from dlchkit.metrics.budgets import budget_intervals, flat_from, gain_over, mean_scores, score_table
 from dlchkit.plotting import describe_label_budget, describe_source_bias, plot_label_budget, plot_source_bias, png
-from dlchkit.records import DIRECTIONS, RunRecord
+from dlchkit.records import RunRecord
 from dlchkit.transfer import CHTN_TERMS, train_transfer
 from dlchkit.transfer.bias import class_recall, distance_to_source, source_bias
 from dlchkit.transfer.correlation import fit_cca

@@ -28,7 +28,7 @@ found = {"threads": torch.get_num_threads()}
 for name in ("dlch", "der++"):
     (learner,) = make_learners([name], 32, epochs=4, seed=3)
     record = run_stream(learner, stream)
-    codes = [learner.bank.codes, learner.encode_image(data.image), learner.encode_text(data.text)]
+    codes = [learner.bank.codes, learner.encode("image", data.image), learner.encode("text", data.text)]
     assert all(code.dtype == np.int8 for code in codes)
     scores = {direction: R[-1].tolist() for direction, R in record.R.items()}
     found[name] = {"codes": hashlib.sha256(b"".join(code.tobytes() for code in codes)).hexdigest(), "scores": scores}

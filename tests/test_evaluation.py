@@ -5,7 +5,7 @@ import pytest
 
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare, evaluate, evaluate_encoded, run_once, run_stream
-from dlchkit.lifelong import DLCH, FineTuning, JointRetraining, make_learners
+from dlchkit.lifelong import DLCH, METHODS, FineTuning, JointRetraining, ReleasedDemo, make_learners
 from dlchkit.metrics import mean_average_precision
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import RunRecord
@@ -50,7 +50,7 @@ def test_the_last_row_of_R_is_what_evaluate_says(trained, stream):
 def test_an_encoded_database_is_ranked_by_the_codes_of_the_other_modality(trained, stream):
     learner, query, database = trained["joint"][0], stream[0].query, stream[0].database
     scores = evaluate_encoded(learner, query, database)
-    expected = mean_average_precision(learner.encode_image(query.image), learner.encode_text(database.text), query.labels, database.labels)
+    expected = mean_average_precision(learner.encode("image", query.image), learner.encode("text", database.text), query.labels, database.labels)
     assert scores.keys() == DIRECTIONS and scores["image_to_text"] == expected
 
 
@@ -96,13 +96,13 @@ def test_databases_of_three_kinds_are_coded_when_they_say(stream):
     arrived = []
     for stage in stream:
         twin.observe(stage)
-        arrived.append(twin.encode_text(stage.database.text))
+        arrived.append(twin.encode("text", stage.database.text))
     labels = np.concatenate([stage.database.labels for stage in stream])
     asked = stream[0].query
-    now = np.concatenate([twin.encode_text(stage.database.text) for stage in stream])
+    now = np.concatenate([twin.encode("text", stage.database.text) for stage in stream])
     for kind, codes in {"learned": twin.bank.codes, "encoded": np.concatenate(arrived), "reencoded": now}.items():
         R = record.R if kind == "learned" else record.other_R[kind]
-        assert R["image_to_text"][2, 0] == mean_average_precision(twin.encode_image(asked.image), codes, asked.labels, labels)
+        assert R["image_to_text"][2, 0] == mean_average_precision(twin.encode("image", asked.image), codes, asked.labels, labels)
     assert not np.array_equal(np.concatenate(arrived), now)
     assert np.array_equal(
         run_stream(small(FineTuning, epochs=5), stream, databases=("reencoded",)).R["image_to_text"],
@@ -155,6 +155,44 @@ def test_learners_are_made_by_their_names(refused):
         make_learners(["finetuning"], 16)
     with refused("'joint' is named twice"):
         make_learners(["joint", "joint"], 16)
+
+
+def test_settings_do_not_follow_from_the_name_of_a_parameter(monkeypatch):
+    class Renamed(FineTuning):
+        name = "renamed"
+
+        def __init__(self, n_bits=64, **options):
+            super().__init__(n_bits, **options)
+
+    monkeypatch.setitem(METHODS, "renamed", Renamed)
+    (learner,) = make_learners(["renamed"], 16, seed=3, epochs=2, batch_size=5)
+    assert (learner.seed, learner.epochs, learner.batch_size) == (3, 2, 5)
+
+
+def test_a_setting_that_no_method_takes_is_refused(refused):
+    with refused("no method takes a setting 'epoch'", "did you mean 'epochs'"):
+        make_learners(["joint"], 16, epoch=3)
+    (exact,) = make_learners(["exact"], 16, epochs=3, rehearsal=5)  # settings of other methods are left out
+    assert exact.bank.n_bits == 16
+
+
+@pytest.mark.parametrize("method", [*METHODS.values(), ReleasedDemo])
+def test_a_method_takes_the_settings_it_declares_and_shows_them(method):
+    plain = method(16, seed=3)
+    settings = plain.get_params()
+    assert tuple(settings) == ("n_bits", *method.settings) and settings["n_bits"] == 16 and settings["seed"] == 3
+    shown = repr(plain)
+    assert shown.startswith(f"{method.__name__}(n_bits=16, ") and "seed=3" in shown
+    again = eval(shown, {method.__name__: method})
+    assert repr(again) == shown and again.get_params() == settings
+
+
+def test_a_side_that_pairs_do_not_have_is_refused(trained, stream, refused):
+    for learner in (trained["dlch"][0], *(learner for learner in make_learners(["lsh", "exact"], 16))):
+        if learner.name != "dlch":
+            learner.observe(stream[0])
+        with refused("no side 'images'", "did you mean 'image'"):
+            learner.encode("images", stream[0].query.image)
 
 
 def test_unknown_database_codes_are_refused(stream, refused):

@@ -6,11 +6,12 @@ import nbformat
 import numpy as np
 import pytest
 
-from dlchkit import find_examples, typed_example
+from dlchkit import find_examples
+from dlchkit.evaluation import typed_example
 from dlchkit.bank import CodeBank
 from dlchkit.cli import main
-from dlchkit.data import PairedDataset
-from dlchkit.records import DIRECTIONS, RunRecord
+from dlchkit.data import DIRECTIONS, PairedDataset
+from dlchkit.records import RunRecord
 from dlchkit.reports.found_examples import found_by_queries
 from dlchkit.storage import resource_folder
 
@@ -25,12 +26,10 @@ class FirstBits:
     def __init__(self, *stored):
         self.bank = CodeBank(N_BITS)
         for stage, part in enumerate(stored):
-            self.bank.append(self.encode_text(part.text), labels=part.labels, ids=part.ids, stage=stage)
+            self.bank.append(self.encode("text", part.text), labels=part.labels, ids=part.ids, stage=stage)
 
-    def encode_image(self, image):
-        return np.where(image[:, :N_BITS] >= 0, 1, -1).astype(np.int8)
-
-    encode_text = encode_image
+    def encode(self, side, features):
+        return np.where(features[:, :N_BITS] >= 0, 1, -1).astype(np.int8)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def slowly(pairs, learner, query, code, k):
 def test_what_is_found_is_what_a_slow_loop_finds(setting, direction, k):
     pairs, learner, queries = setting
     found = find_examples(learner, queries, pairs, direction=direction, k=k)
-    codes = learner.encode_image(queries.image if direction == "image_to_text" else queries.text)
+    codes = learner.encode("any", queries.image if direction == "image_to_text" else queries.text)
     entries = found.for_record()
     assert found.results.shape == found.distances.shape == found.right.shape == (4, min(k, 50)) and len(entries) == 4
     for i, (query, code, entry) in enumerate(zip(queries.ids, codes, entries)):

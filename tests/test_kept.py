@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from dlchkit import evaluation
 from dlchkit.bank import CodeBank
-from dlchkit.data import Stage
+from dlchkit.data import DIRECTIONS, Stage
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
 from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.metrics.summary import summarise
-from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import write_page
 from dlchkit.reports.read_runs import SweepResults
 from dlchkit.runs.plan import Run

@@ -69,7 +69,7 @@ def test_a_seed_fixes_every_bit(learner, stream):
         one = small(learner, seed=seed, epochs=1)
         for stage in stream[:2]:
             one.observe(stage)
-        codes.append((one.bank.codes, one.encode_image(stage.query.image), one.encode_text(stage.query.text)))
+        codes.append((one.bank.codes, one.encode("image", stage.query.image), one.encode("text", stage.query.text)))
     for first, same, other in zip(*codes):
         assert np.array_equal(first, same) and not np.array_equal(first, other)
 
@@ -83,7 +83,7 @@ def test_global_random_numbers_and_inputs_are_left_alone(learner, clustered_pair
     one = small(learner, epochs=1)
     for stage in stages:
         one.observe(stage)
-        one.encode_image(stage.query.image)
+        one.encode("image", stage.query.image)
     assert torch.equal(torch.get_rng_state(), torch_state) and np.array_equal(np.random.get_state()[1], numpy_state)
     after = [getattr(stage.database, name) for stage in stages for name in ("image", "text", "labels", "ids")]
     assert all(map(np.array_equal, before, after))
@@ -92,11 +92,11 @@ def test_global_random_numbers_and_inputs_are_left_alone(learner, clustered_pair
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_codes_are_binary_and_need_a_stage_first(learner, stream, trained, refused):
     with refused(learner.__name__, "observed no stage", "observe(stage)"):
-        small(learner).encode_image(stream[0].query.image)
+        small(learner).encode("image", stream[0].query.image)
     with refused(learner.__name__, "observed no stage"):
-        small(learner).encode_text(stream[0].query.text)
+        small(learner).encode("text", stream[0].query.text)
     one = trained[learner.name][0]
-    for codes in (one.encode_image(stream[0].query.image), one.encode_text(stream[0].query.text), one.bank.codes):
+    for codes in (one.encode("image", stream[0].query.image), one.encode("text", stream[0].query.text), one.bank.codes):
         assert codes.dtype == np.int8 and codes.shape[1] == 16 and set(np.unique(codes)) == {-1, 1}
 
 
@@ -122,6 +122,28 @@ def test_a_stage_is_learned_and_fine_tuning_alone_forgets_it(trained):
     first, last = ({name: np.mean([R[stage, 0] for R in record.R.values()]) for name, (_, record) in trained.items()} for stage in (0, -1))
     assert min(first.values()) > 0.9  # chance is about 0.5
     assert min(last["joint"], last["dlch"]) > last["finetune"] + 0.1
+
+
+# --- the training loop ---
+
+
+def test_the_loop_steps_once_for_each_batch_and_renews_between_epochs(stream):
+    learner = small(FineTuning, epochs=3, batch_size=40, learning_rate=0.5)
+    learner.observe(stream[0])
+    weight = torch.nn.Parameter(torch.zeros(1))
+    events, rows = [], torch.arange(100)
+
+    def batch_loss(batch):
+        events.append((len(batch), weight.item()))
+        return -weight.sum()  # Adam then moves by the rate at every step
+
+    learner.fit(rows, [weight], batch_loss, between_epochs=lambda: events.append("between"))
+    sizes = [event if event == "between" else event[0] for event in events]
+    assert sizes == [40, 40, 20, "between", 40, 40, 20, "between", 40, 40, 20]
+    values = [event[1] for event in events if event != "between"]
+    rates = 0.5 * np.linspace(1, 0.01, 10)[:9]  # falls linearly to a hundredth over nine steps
+    assert np.diff([*values, weight.item()]) == pytest.approx(rates, rel=1e-4)
+    assert weight.grad is None
 
 
 # --- the discrete step ---
@@ -204,8 +226,8 @@ def test_every_item_ever_added_is_as_likely_to_be_kept(stream):
 def test_without_rehearsal_no_old_item_is_kept_or_trained_on(stream):
     learner = small(DLCH, rehearsal=0)
     trained_on = []
-    steps = learner.training_steps
-    learner.training_steps = lambda rows, *rest, **schedule: trained_on.append(len(rows)) or steps(rows, *rest, **schedule)
+    fit = learner.fit
+    learner.fit = lambda rows, *rest, **options: trained_on.append(len(rows)) or fit(rows, *rest, **options)
     for stage in stream:
         learner.observe(stage)
         assert len(learner.rehearsed.data) == len(learner.rehearsed.codes) == 0
@@ -264,13 +286,11 @@ def test_settings_outside_their_range_are_refused(refused):
 
 def test_an_increment_has_its_own_schedule(stream, refused):
     learner, schedules = small(DLCH, epochs=10, increment_epochs=0.3, increment_rate=2.0), []
-    steps = learner.training_steps
-    learner.training_steps = lambda *given, **schedule: schedules.append(schedule) or steps(*given, **schedule)
+    fit = learner.fit
+    learner.fit = lambda *given, **options: schedules.append(options) or fit(*given, **options)
     for stage in stream[:2]:
         learner.observe(stage)
-    assert schedules == [{}, {"epochs": 3, "rate": 2.0}]
-    batches = list(learner.__class__.training_steps(learner, torch.arange(100), learner.towers.parameters(), epochs=2))
-    assert [epoch for epoch, _ in batches] == [0, 0, 1, 1]
+    assert [(one.get("epochs"), one.get("rate", 1.0)) for one in schedules] == [(None, 1.0), (3, 2.0)]
     for name in ("increment_epochs", "increment_rate"):
         with refused(f"{name} is 0", "above 0"):
             small(DLCH, **{name: 0})
@@ -289,14 +309,12 @@ def test_the_demos_settings_are_settings_of_dlch():
 @pytest.mark.parametrize("learner", [DLCH, FineTuning])
 def test_held_out_items_are_stored_but_never_trained_on(learner, stream):
     trained, learner = set(), small(learner, validation=0.2, epochs=2)
-    steps = learner.training_steps
+    fit = learner.fit
 
-    def watched(rows, *rest, **schedule):
-        for epoch, batch in steps(rows, *rest, **schedule):
-            trained.update(batch.tolist())
-            yield epoch, batch
+    def watched(rows, parameters, batch_loss, **options):
+        fit(rows, parameters, lambda batch: trained.update(batch.tolist()) or batch_loss(batch), **options)
 
-    learner.training_steps = watched
+    learner.fit = watched
     learner.observe(stream[0])
     n = len(stream[0].database)
     assert len(learner.bank) == n and 0.7 * n < len(trained) < 0.9 * n
@@ -325,7 +343,7 @@ def test_the_validation_score_is_the_map_of_held_out_items(stream):
     query, database = data[~kept], data[kept]
     expected = [
         mean_average_precision(codes, learner.bank.codes[kept], query.labels, database.labels)
-        for codes in (learner.encode_image(query.image), learner.encode_text(query.text))
+        for codes in (learner.encode("image", query.image), learner.encode("text", query.text))
     ]
     assert score() == pytest.approx(np.mean(expected))
     assert learner.held_out_score(data, torch.arange(len(data)), None) is None

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from dlchkit import plotting
-from dlchkit.data import PairedDataset, SourceDataset
+from dlchkit.data import DIRECTIONS, PairedDataset, SourceDataset
 from dlchkit.errors import DataError
 from dlchkit.metrics.words import joined
 from dlchkit.plotting.sentences import drop_split, stage_means
 from dlchkit.plotting.style import looks
-from dlchkit.records import DIRECTIONS, MethodRecord
+from dlchkit.records import MethodRecord
 
 NAN = float("nan")
 CLASSES = ("cat", "<script>", "price in $ and $")

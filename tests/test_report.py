@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from report_pages import EVIL, Page
 
-from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.data import DIRECTIONS
+from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import write_report
 from dlchkit.runs.notebook import notebook_metadata, read_parameters
 from dlchkit.storage import resource_folder

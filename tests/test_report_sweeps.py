@@ -16,9 +16,10 @@ from PIL import Image
 from report_pages import BITS, EVIL, METHODS, SEEDS, Page, at_bits, finish, finished, made_up, plan
 
 from dlchkit.cli import main
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.plotting.verdict import answer, headline
-from dlchkit.records import DIRECTIONS, RunRecord
+from dlchkit.records import RunRecord
 from dlchkit.reports import read_results, write_folder_report
 from dlchkit.reports.drawings import curves, drops
 from dlchkit.reports.provenance import terms_of

@@ -12,9 +12,10 @@ import report_pages
 from report_pages import finish
 
 from dlchkit.cli import main
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.metrics.summary import summarise
-from dlchkit.records import DIRECTIONS, RunRecord
+from dlchkit.records import RunRecord
 from dlchkit.reports import encode_rows, read_results, write_rows
 from dlchkit.reports.cells import Cell, Table, spreads
 from dlchkit.reports.markdown_page import as_markdown

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 
 from dlchkit.cli import main
 from dlchkit.lifelong import ExactHashing, load_exact
-from dlchkit.lifelong.exact.sharded import ShardStart, with_shards
 from dlchkit.runs.shards import fit_shards
 
 
@@ -46,8 +46,8 @@ def assert_equal(one, other):
     for name in ("vectors", "counts", "codes", "starts"):
         assert np.array_equal(getattr(one.codes, name), getattr(other.codes, name)), name
     image, text, _ = make_items(30, seed=77)
-    assert np.allclose(one.relaxed_image(image), other.relaxed_image(image), rtol=1e-9, atol=1e-11)
-    assert np.allclose(one.relaxed_text(text), other.relaxed_text(text), rtol=1e-9, atol=1e-11)
+    assert np.allclose(one.relaxed("image", image), other.relaxed("image", image), rtol=1e-9, atol=1e-11)
+    assert np.allclose(one.relaxed("text", text), other.relaxed("text", text), rtol=1e-9, atol=1e-11)
 
 
 # --- the sums ---
@@ -58,37 +58,45 @@ def assert_equal(one, other):
 def test_any_split_in_any_order_equals_one_process(seed, cuts, several):
     hashing, items = begun(), make_items(100, seed=seed, several=several)
     shards = [rows_of(items, rows) for rows in np.split(np.arange(100), sorted(cuts))]
-    start = ShardStart.of(hashing)
-    parts = [start.sums_of(*shards[i]) for i in np.random.default_rng(seed).permutation(len(shards))]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    total = hashing.shard()
+    for i in np.random.default_rng(seed).permutation(len(shards)):
+        total.add_sums(hashing.shard().add(*shards[i]).summed())
     assert total.n_items == 100
-    assert_equal(with_shards(hashing, total), in_one_process(hashing, items))
+    assert_equal(hashing.shard().merge(hashing, total), in_one_process(hashing, items))
 
 
 def test_shards_that_know_fewer_classes_fit_those_that_know_more():
     hashing, few, many = begun(), make_items(30, seed=1, n_classes=5), make_items(30, seed=2)
-    start = ShardStart.of(hashing)
-    a, b = start.sums_of(*few), start.sums_of(*many)
+    a, b = (hashing.shard().add(*items).summed() for items in (few, many))
     wide = tuple(map(np.concatenate, zip(few[:2], many[:2]))) + (np.concatenate([np.pad(few[2], ((0, 0), (0, 2))), many[2]]),)
-    for total in (a + b, b + a):
-        assert_equal(with_shards(hashing, total), in_one_process(hashing, wide))
+    for parts in ((a, b), (b, a)):
+        total = hashing.shard().add_sums(parts[0]).add_sums(parts[1])
+        assert_equal(hashing.shard().merge(hashing, total), in_one_process(hashing, wide))
 
 
 def test_what_comes_back_does_not_grow_with_items():
-    start = ShardStart.of(begun())
-    small, large = start.sums_of(*make_items(70)), start.sums_of(*make_items(2100))
+    start = begun().shard()
+    small, large = (start.shard().add(*make_items(n)).summed() for n in (70, 2100))
     widths = [features.width for features in start.features.values()]
     assert small.nbytes == large.nbytes == sum(8 * width * (width + 7) for width in widths) + 7 * (7 + 8)
+    assert len(pickle.dumps(large)) < large.nbytes + 2000
+
+
+def test_label_vectors_without_an_item_in_a_shard_do_not_travel():
+    hashing = begun()  # knows four label vectors
+    image, text, labels = make_items(40, seed=5)
+    one_class = labels[:, 6]
+    summed = hashing.shard().add(image[one_class], text[one_class], labels[one_class]).summed()
+    assert summed.vectors.tolist() == [[False] * 6 + [True]] and summed.n_items == one_class.sum()
+    assert all(len(sums.by_label) == 1 for sums in summed.sides.values())
 
 
 def test_what_was_given_stays_as_it_is():
     hashing, items = begun(), make_items(50, seed=3)
-    before = hashing.state_bytes, hashing.n_items, hashing.relaxed_image(items[0]), hashing.codes.codes.copy()
+    before = hashing.state_bytes, hashing.n_items, hashing.relaxed("image", items[0]), hashing.codes.codes.copy()
     learned = fit_shards(hashing, [items], n_jobs=1)
     assert (hashing.state_bytes, hashing.n_items) == before[:2] and learned.n_items == hashing.n_items + 50
-    assert np.array_equal(hashing.relaxed_image(items[0]), before[2]) and np.array_equal(hashing.codes.codes, before[3])
+    assert np.array_equal(hashing.relaxed("image", items[0]), before[2]) and np.array_equal(hashing.codes.codes, before[3])
     assert np.array_equal(learned.codes.codes[: len(before[3])], before[3])
 
 
@@ -266,7 +274,7 @@ def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, ca
     here, there = (load_exact(tmp_path / f"{name}.safetensors") for name in ("here", "there"))
     assert np.array_equal(here.codes.codes, there.codes.codes) and np.array_equal(here.codes.counts, there.codes.counts)
     image = make_items(30, seed=77)[0]
-    assert np.allclose(here.relaxed_image(image), there.relaxed_image(image), rtol=1e-3, atol=1e-4)  # the command computes in float32
+    assert np.allclose(here.relaxed("image", image), there.relaxed("image", image), rtol=1e-3, atol=1e-4)  # the command computes in float32
 
 
 @pytest.mark.slow

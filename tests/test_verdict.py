@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.summary import summarise
 from dlchkit.plotting import describe_verdict
-from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import SweepResults, write_report
 from dlchkit.runs.plan import Run
 

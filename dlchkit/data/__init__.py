@@ -8,6 +8,24 @@
     download     files fetched from a data set's own page
 """
 
-from dlchkit.data.containers import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage, choose_labelled
+from dlchkit.data.containers import (
+    DIRECTIONS,
+    SIDES,
+    PairedDataset,
+    PairedFeatures,
+    SourceDataset,
+    SourceFeatures,
+    Stage,
+    choose_labelled,
+)
 
-__all__ = ["PairedDataset", "PairedFeatures", "SourceDataset", "SourceFeatures", "Stage", "choose_labelled"]
+__all__ = [
+    "DIRECTIONS",
+    "SIDES",
+    "PairedDataset",
+    "PairedFeatures",
+    "SourceDataset",
+    "SourceFeatures",
+    "Stage",
+    "choose_labelled",
+]

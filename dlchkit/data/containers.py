@@ -5,11 +5,15 @@ a stage are small data sets.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dlchkit.errors import DataError
+
+SIDES = ("image", "text")
+# direction -> the side of a query, and the side of the items it is to find
+DIRECTIONS = {"image_to_text": ("image", "text"), "text_to_image": ("text", "image")}
 
 
 class _Rows:
@@ -27,17 +31,18 @@ class _Rows:
                     f"{field} has {len(getattr(self, field))} rows, labels have {len(self)}; they must be equal"
                 )
 
-    def _row_fields(self):
-        return [f.name for f in fields(self) if f.name not in self._whole and getattr(self, f.name) is not None]
+    def _row_fields(self) -> list[str]:
+        every = [field.name for field in fields(self)]  # pyright: ignore[reportArgumentType]
+        return [name for name in every if name not in self._whole and getattr(self, name) is not None]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows) -> Self:
         """The same kind of data set with the chosen rows (slice, mask or index array)."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in self._row_fields()})
+        return self._with_rows({name: getattr(self, name)[rows] for name in self._row_fields()})
 
-    def concatenate(self, *others):
+    def concatenate(self, *others: Self) -> Self:
         """The same kind of data set with the rows of all, in order; class names must be equal."""
         if any(other.class_names != self.class_names for other in others):
             raise DataError(
@@ -47,8 +52,13 @@ class _Rows:
             raise DataError(
                 "data sets that hold different fields cannot be joined; give both pictures, texts or features alike"
             )
-        joined = {name: np.concatenate([getattr(x, name) for x in (self, *others)]) for name in self._row_fields()}
-        return replace(self, **joined)
+        everything = (self, *others)
+        return self._with_rows(
+            {name: np.concatenate([getattr(data, name) for data in everything]) for name in self._row_fields()}
+        )
+
+    def _with_rows(self, rows: dict[str, np.ndarray]) -> Self:
+        return replace(self, **rows)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -57,16 +67,21 @@ class PairedDataset(_Rows):
 
     Attributes
     ----------
-    ids : str array (n,), unique
+    ids : str array (n,)
+        Unique.
     labels : bool array (n, n_classes)
-    class_names : tuple of n_classes names
-    groups : str array (n,); items of one group never stand on both sides of a split
-    images : uint8 pixels (n, height, width, 3), or a str array (n,) of file paths, or None
-    texts : str array (n,), or None
-    image_features, text_features : float32 (n, d), features brought along, or None
-    left_out : one line for each row that was unusable and skipped
-    split : str array (n,), "database", "query" or "validation", where the data set comes
-        with a split of its own, or None
+    class_names : tuple of str
+    groups : str array (n,)
+        Items of one group never stand on both sides of a split.
+    images : uint8 array (n, height, width, 3) or str array (n,) or None
+        Pixels, or paths of files.
+    texts : str array (n,) or None
+    image_features, text_features : float32 array (n, d) or None
+        Features that the data set brings along.
+    left_out : tuple of str
+        One line for each row that was unusable and skipped.
+    split : str array (n,) or None
+        "database", "query" or "validation", where the data set comes with a split of its own.
     """
 
     ids: np.ndarray
@@ -83,9 +98,12 @@ class PairedDataset(_Rows):
 
 @dataclass(frozen=True)
 class SourceDataset(_Rows):
-    """Labelled images of the single-modal source domain; same fields as `PairedDataset`.
+    """Labelled images of the single-modal source domain; fields as in `PairedDataset`.
 
-    labels : int64 array (n,), positions in class_names
+    Attributes
+    ----------
+    labels : int64 array (n,)
+        Positions in ``class_names``.
     """
 
     labels: np.ndarray
@@ -96,9 +114,14 @@ class SourceDataset(_Rows):
 
 @dataclass(frozen=True)
 class PairedFeatures(_Rows):
-    """Frozen features of image-text pairs: what every learner of the kit trains on.
+    """Frozen features of image-text pairs, on which every learner of the kit trains.
 
-    image : float32 (n, d_image); text : float32 (n, d_text); the rest as in `PairedDataset`.
+    Attributes
+    ----------
+    image : float32 array (n, d_image)
+    text : float32 array (n, d_text)
+    ids, labels, class_names, groups, split
+        As in `PairedDataset`; every item has at least one label.
     """
 
     ids: np.ndarray
@@ -121,7 +144,14 @@ class PairedFeatures(_Rows):
 
 @dataclass(frozen=True)
 class SourceFeatures(_Rows):
-    """Frozen image features of the source domain: image float32 (n, d), labels int64 (n,)."""
+    """Frozen image features of the source domain.
+
+    Attributes
+    ----------
+    image : float32 array (n, d)
+    labels : int64 array (n,)
+        Positions in ``class_names``.
+    """
 
     image: np.ndarray
     labels: np.ndarray
@@ -134,10 +164,14 @@ class Stage:
 
     Attributes
     ----------
-    index : int, from 0
-    new_classes, seen_classes : int64 arrays of class positions; seen includes new
-    database : PairedFeatures that arrive now: trained on, then stored in the bank
-    query : PairedFeatures held out from every database
+    index : int
+        From 0.
+    new_classes, seen_classes : int64 array
+        Class positions; the seen ones include the new ones.
+    database : PairedFeatures
+        Items that arrive now: trained on, then stored in the bank.
+    query : PairedFeatures
+        Items held out from every database.
     """
 
     index: int
@@ -153,12 +187,17 @@ def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, see
     Parameters
     ----------
     labels : bool array (n, n_classes)
-    rows : int64 positions to choose from
-    per_class : an item with several labels counts for each of them
+    rows : int64 array
+        Positions to choose from.
+    per_class : int
+        An item with several labels counts for each of them.
+    seed : int
+        Fixes the order in which equally good rows are taken.
 
     Returns
     -------
-    int64 positions, sorted, without repetition
+    int64 array
+        Positions, sorted, without repetition.
 
     Notes
     -----
@@ -177,7 +216,8 @@ def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, see
     order = np.random.default_rng(seed).permutation(rows)
     own = labels[order]
     available = own.sum(0)
-    found, chosen = np.zeros_like(available), np.zeros(len(order), dtype=bool)
+    found = np.zeros_like(available)
+    chosen = np.zeros(len(order), dtype=bool)
     for c in np.argsort(available, kind="stable"):
         while found[c] < min(per_class, available[c]):
             left = np.flatnonzero(own[:, c] & ~chosen)

@@ -2,18 +2,19 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dlchkit.codes import binarize, shares_label
-from dlchkit.data import PairedFeatures, Stage
-from dlchkit.errors import DataError
+from dlchkit.data import DIRECTIONS, PairedFeatures, Stage
 from dlchkit.lifelong.first_stage import ANCHORS
+from dlchkit.lifelong.learner import check_weight
 from dlchkit.lifelong.retraining import rebuilt_bank
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import bit_balance, negative_log_likelihood, quantization
 
 
 class DCMH(TowerLearner):
-    """Deep Cross-Modal Hashing on everything seen, anew at every stage (Jiang and Li, 2017).
+    """Deep Cross-Modal Hashing on everything seen, from the start at every stage (Jiang and Li, 2017).
 
     Minimises over image and text tower, with outputs F and G, and over B
 
@@ -24,10 +25,13 @@ class DCMH(TowerLearner):
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    gamma, eta : weights of quantization and bit balance, 0 or more; the paper has 1 for both, the
-        default of eta was chosen on database items
-    **training : see `TowerLearner`
+    n_bits : int
+        Code length, a multiple of 8.
+    gamma, eta : float
+        Weights of quantization and bit balance, 0 or more; the paper has 1 for both, the
+        default of eta was chosen on database items.
+    **training
+        See `TowerLearner`.
 
     Notes
     -----
@@ -45,14 +49,13 @@ class DCMH(TowerLearner):
     """
 
     name = "dcmh"
+    settings = ("gamma", "eta", *TowerLearner.settings)
     single_stage = True
 
     def __init__(self, n_bits: int = 64, *, gamma: float = 1.0, eta: float = 0.01, **training):
         super().__init__(n_bits, **training)
-        for name, weight in (("gamma", gamma), ("eta", eta)):
-            if not weight >= 0:
-                raise DataError(f"{name} is {weight}; it is the weight of a loss term, 0 or more")
-        self.gamma, self.eta = gamma, eta
+        self.gamma = check_weight("gamma", gamma)
+        self.eta = check_weight("eta", eta)
         self.seen: list[PairedFeatures] = []
 
     def learn(self, stage: Stage) -> None:
@@ -63,33 +66,36 @@ class DCMH(TowerLearner):
         self.bank = rebuilt_bank(self.seen, self._train(everything))
 
     def _train(self, data: PairedFeatures) -> np.ndarray:
-        towers = {"image": self.towers.image, "text": self.towers.text}
-        inputs, labels = {"image": self.tensor(data.image), "text": self.tensor(data.text)}, self.tensor(data.labels)
+        inputs = {"image": self.tensor(data.image), "text": self.tensor(data.text)}
+        labels = self.tensor(data.labels)
         trained = self.training_rows(data)
+        stored = outputs(self.towers, inputs)  # F and G, (n, n_bits); every batch renews its rows
+        codes = torch.empty_like(stored["image"])  # B
 
-        def present_codes() -> np.ndarray:
-            return binarize(sum(_outputs(towers, inputs).values()).cpu().numpy())
+        def renew_codes() -> None:
+            codes[:] = signs(stored["image"] + stored["text"])
 
-        stored, codes, coded_epoch = _outputs(towers, inputs), None, None
-        parameters = [p for tower in towers.values() for p in tower.parameters()]
-        for epoch, rows in self.training_steps(trained, parameters, self.held_out_score(data, trained, present_codes)):
-            if epoch != coded_epoch:
-                codes, coded_epoch = torch.where(sum(stored.values()) >= 0, 1.0, -1.0), epoch
+        def batch_loss(rows: Tensor) -> Tensor:
             anchors = trained[torch.randperm(len(trained))[:ANCHORS].to(self.device)]
             similar = shares_label(labels[rows], labels[anchors]).float()
-            out = {side: tower(inputs[side][rows]) for side, tower in towers.items()}
-            sum(
-                negative_log_likelihood(out[side], stored[other][anchors], similar) + self._code_terms(out[side], codes[rows], len(trained))
-                for side, other in (("image", "text"), ("text", "image"))
-            ).backward()
-            for side, u in out.items():
-                stored[side][rows] = u.detach()
+            out = self.towers(rows_of(inputs, rows))
+            losses = [
+                negative_log_likelihood(out[side], stored[other][anchors], similar)
+                + self._code_terms(out[side], codes[rows], len(trained))
+                for side, other in DIRECTIONS.values()
+            ]
+            store_rows(stored, rows, out)
+            return summed(losses)
+
+        def present_codes() -> np.ndarray:
+            now = outputs(self.towers, inputs)
+            return binarize((now["image"] + now["text"]).cpu().numpy())
+
+        renew_codes()
+        parameters = [*self.towers.image.parameters(), *self.towers.text.parameters()]
+        score = self.held_out_score(data, trained, present_codes)
+        self.fit(trained, parameters, batch_loss, between_epochs=renew_codes, score=score)
         return present_codes()
 
-    def _code_terms(self, u: torch.Tensor, codes: torch.Tensor, n: int) -> torch.Tensor:
+    def _code_terms(self, u: Tensor, codes: Tensor, n: int) -> Tensor:
         return u.shape[1] * (self.gamma / n * quantization(u, codes) + self.eta * bit_balance(u))
-
-
-@torch.no_grad()
-def _outputs(towers, inputs):
-    return {side: tower(inputs[side]) for side, tower in towers.items()}

@@ -1,15 +1,17 @@
 """Dark experience replay: kept items must also go on being answered as they were."""
 
-import torch
+import numpy as np
+from torch import Tensor
 
-from dlchkit.data import Stage
-from dlchkit.errors import DataError
-from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong.first_stage import Penalty, tower_inputs, train_together
+from dlchkit.lifelong.learner import check_weight
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.stepwise import StepwiseLearner
+from dlchkit.lifelong.towers import TowerLearner, outputs, summed
 
 
-class DarkExperienceReplay(TowerLearner):
+class DarkExperienceReplay(StepwiseLearner):
     """`ExperienceReplay` that holds kept items at the outputs they had when they came (DER++, Buzzega et al., 2020).
 
     With :math:`\\bar F, \\bar G, \\bar H` the outputs of image, text and label tower at the end of the stage in which
@@ -19,11 +21,15 @@ class DarkExperienceReplay(TowerLearner):
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    rehearsal : how many old items (features, labels, codes and outputs) are kept, a uniform
-        sample of all seen
-    alpha : 0 or more; the default was chosen on database items
-    **training : see `TowerLearner`
+    n_bits : int
+        Code length, a multiple of 8.
+    rehearsal : int
+        Number of old items (features, labels, codes and outputs) that are kept, a uniform
+        sample of all seen.
+    alpha : float
+        0 or more; the default was chosen on database items.
+    **training
+        See `TowerLearner`.
 
     Notes
     -----
@@ -39,31 +45,30 @@ class DarkExperienceReplay(TowerLearner):
     """
 
     name = "der++"
+    settings = ("rehearsal", "alpha", *TowerLearner.settings)
 
     def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, alpha: float = 10.0, **training):
         super().__init__(n_bits, **training)
-        if not alpha >= 0:
-            raise DataError(f"alpha is {alpha}; it is the weight of a loss term, 0 or more")
-        self.alpha, self.rehearsed = alpha, RehearsalSample(rehearsal, self.seed)
+        self.alpha = check_weight("alpha", alpha)
+        self.rehearsal = rehearsal
+        self.rehearsed = RehearsalSample(rehearsal, self.seed)
 
-    def learn(self, stage: Stage) -> None:
-        """Train on the new data and the kept items; stored codes stay as they are."""
-        data = stage.database
-        if self.towers is None:
-            self.towers = self.new_towers(data)
-            codes = train_original_stage(self, data)
-        else:
-            codes = train_original_stage(self, data, rehearsed=self.rehearsed, penalty=self._hold_outputs(len(data)))
-        self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
-        relaxed = {name: u.cpu().numpy() for name, u in outputs(self.towers, tower_inputs(self, data)).items()}
-        self.rehearsed.add(data, codes, **relaxed)
+    def learn_increment(self, data: PairedFeatures) -> np.ndarray:
+        """Train on the new data and the kept items, with the penalty above."""
+        return train_together(self, data, rehearsed=self.rehearsed, penalty=self._hold_outputs(len(data)))
 
-    def _hold_outputs(self, n_new: int):
+    def keep(self, data: PairedFeatures, codes: np.ndarray) -> None:
+        """Let the new items compete for a place in the sample, each with its outputs of now."""
+        relaxed = outputs(self.towers, tower_inputs(self, data))
+        self.rehearsed.add(data, codes, **{name: u.cpu().numpy() for name, u in relaxed.items()})
+
+    def _hold_outputs(self, n_new: int) -> Penalty:
         recorded = {name: self.tensor(rows) for name, rows in self.rehearsed.extra.items()}
 
-        def penalty(rows: torch.Tensor, out: dict[str, torch.Tensor]) -> torch.Tensor:
-            kept = rows >= n_new
-            squared = sum((u[kept] - recorded[name][rows[kept] - n_new]).square().sum() for name, u in out.items())
-            return self.alpha * squared / (len(rows) * self.bank.n_bits)
+        def penalty(rows: Tensor, out: dict[str, Tensor]) -> Tensor:
+            kept = rows >= n_new  # bool (m,): kept items stand behind the new ones
+            places = rows[kept] - n_new
+            distances = [(u[kept] - recorded[name][places]).square().sum() for name, u in out.items()]
+            return self.alpha * summed(distances) / (len(rows) * self.bank.n_bits)
 
         return penalty

@@ -1,19 +1,21 @@
 """Elastic weight consolidation: weights that mattered for old data move least."""
 
-from functools import partial
+from collections.abc import Callable
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from dlchkit.data import PairedFeatures, Stage
-from dlchkit.errors import DataError
-from dlchkit.lifelong.first_stage import ANCHORS, outputs, stage_loss, tower_inputs, train_original_stage
-from dlchkit.lifelong.towers import TowerLearner, Towers
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong.first_stage import ANCHORS, Penalty, stage_loss, tower_inputs, train_together
+from dlchkit.lifelong.learner import check_weight
+from dlchkit.lifelong.stepwise import StepwiseLearner
+from dlchkit.lifelong.towers import TowerLearner, Towers, outputs, rows_of, summed
 
 CHUNK = 1024  # items whose activations are held at once
 
 
-class ElasticWeightConsolidation(TowerLearner):
+class ElasticWeightConsolidation(StepwiseLearner):
     """Fine-tuning that holds each weight near its old value, as firmly as old data needs it (Kirkpatrick et al., 2017).
 
     Each batch of a later stage adds, with :math:`\\theta^*` the weights after the stage before,
@@ -25,9 +27,12 @@ class ElasticWeightConsolidation(TowerLearner):
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    importance : lambda, 0 or more; the default was chosen on database items
-    **training : see `TowerLearner`
+    n_bits : int
+        Code length, a multiple of 8.
+    importance : float
+        Lambda, 0 or more; the default was chosen on database items.
+    **training
+        See `TowerLearner`.
 
     Notes
     -----
@@ -44,41 +49,46 @@ class ElasticWeightConsolidation(TowerLearner):
     """
 
     name = "ewc"
+    settings = ("importance", *TowerLearner.settings)
 
     def __init__(self, n_bits: int = 64, *, importance: float = 1e4, **training):
         super().__init__(n_bits, **training)
-        if not importance >= 0:
-            raise DataError(f"importance is {importance}; it is the weight of a loss term, 0 or more")
-        self.importance = importance
-        self.fisher: dict[nn.Parameter, torch.Tensor] = {}
+        self.importance = check_weight("importance", importance)
+        self.fisher: dict[Tensor, Tensor] = {}  # by weight
 
-    def learn(self, stage: Stage) -> None:
-        """Train on the new data only, then see which weights it needs; stored codes stay as they are."""
-        data, penalty = stage.database, None
-        if self.towers is None:
-            self.towers = self.new_towers(data)
-        else:
-            penalty = self._hold_weights()
-        codes = train_original_stage(self, data, penalty=penalty)
-        self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
-        self._add_fisher(data, self.tensor(codes))
+    def learn_increment(self, data: PairedFeatures) -> np.ndarray:
+        """Train on the new data only, with the penalty above."""
+        return train_together(self, data, penalty=self._hold_weights())
 
-    def _hold_weights(self):
+    def keep(self, data: PairedFeatures, codes: np.ndarray) -> None:
+        """Add the stage's Fisher information: how much its items need each weight."""
+        inputs = tower_inputs(self, data)
+        unit_labels = inputs["label"]
+        hash_codes = self.tensor(codes)
+        chosen = torch.randperm(len(data))[:ANCHORS].to(self.device)
+        anchors = outputs(self.towers, rows_of(inputs, chosen))
+        for rows in torch.arange(len(data), device=self.device).split(CHUNK):
+            similarity = unit_labels[rows] @ unit_labels[chosen].T
+
+            def loss(out: dict[str, Tensor], codes=hash_codes[rows], similarity=similarity) -> Tensor:
+                return stage_loss(out, anchors, codes, similarity)
+
+            for weight, squared in squared_gradients(self.towers, rows_of(inputs, rows), loss).items():
+                self.fisher[weight] = self.fisher.get(weight, 0) + squared / len(data)
+
+    def _hold_weights(self) -> Penalty:
         held = [(weight, weight.detach().clone(), fisher) for weight, fisher in self.fisher.items()]
-        return lambda rows, out: self.importance / 2 * sum((fisher * (weight - old).square()).sum() for weight, old, fisher in held)
 
-    def _add_fisher(self, data: PairedFeatures, codes: torch.Tensor) -> None:
-        inputs, n = tower_inputs(self, data), len(data)
-        chosen, unit = torch.randperm(n)[:ANCHORS].to(self.device), inputs["label"]
-        anchors = outputs(self.towers, {name: x[chosen] for name, x in inputs.items()})
-        for rows in torch.arange(n, device=self.device).split(CHUNK):
-            compared = partial(stage_loss, anchors=anchors, codes=codes[rows], similarity=unit[rows] @ unit[chosen].T)
-            batch = {name: x[rows] for name, x in inputs.items()}
-            for weight, squared in squared_gradients(self.towers, batch, compared).items():
-                self.fisher[weight] = self.fisher.get(weight, 0) + squared / n
+        def penalty(rows: Tensor, out: dict[str, Tensor]) -> Tensor:
+            moved = [(fisher * (weight - old).square()).sum() for weight, old, fisher in held]
+            return self.importance / 2 * summed(moved)
+
+        return penalty
 
 
-def squared_gradients(towers: Towers, inputs: dict[str, torch.Tensor], loss) -> dict[nn.Parameter, torch.Tensor]:
+def squared_gradients(
+    towers: Towers, inputs: dict[str, Tensor], loss: Callable[[dict[str, Tensor]], Tensor]
+) -> dict[Tensor, Tensor]:
     """The squared gradient of each item's loss, summed over the items, for every weight of the towers.
 
     One backward pass serves all items: at a linear layer with input x and gradient
@@ -87,20 +97,30 @@ def squared_gradients(towers: Towers, inputs: dict[str, torch.Tensor], loss) -> 
 
     Parameters
     ----------
-    towers : in evaluation mode; every layer treats each item by itself
-    inputs : tower name -> (n, in_features)
-    loss : called with the outputs by tower name; a mean over items that depend on nothing of each other
+    towers : Towers
+        In evaluation mode; every layer treats each item by itself.
+    inputs : dict of str to tensor (n, in_features)
+        By tower name.
+    loss : callable
+        Takes the outputs by tower name; a mean over items that do not depend on each other.
     """
-    passed, out = [], {}
+    linear: list[nn.Linear] = []
+    entering: list[Tensor] = []  # (n, in_features) of each linear layer
+    leaving: list[Tensor] = []  # (n, out_features)
+    out = {}
     for name, x in inputs.items():
         for layer in getattr(towers, name).layers:
-            entering, x = x, layer(x)
+            before = x
+            x = layer(x)
             if isinstance(layer, nn.Linear):
-                passed.append((layer, entering.detach(), x))
+                linear.append(layer)
+                entering.append(before.detach())
+                leaving.append(x)
         out[name] = x
-    gradients = torch.autograd.grad(len(x) * loss(out), [leaving for _, _, leaving in passed])
-    squared = {}
-    for (layer, entering, _), gradient in zip(passed, gradients):
-        squared[layer.weight] = gradient.square().T @ entering.square()
+    n = len(next(iter(out.values())))
+    gradients = torch.autograd.grad(n * loss(out), leaving)
+    squared: dict[Tensor, Tensor] = {}
+    for layer, x, gradient in zip(linear, entering, gradients, strict=True):
+        squared[layer.weight] = gradient.square().T @ x.square()
         squared[layer.bias] = gradient.square().sum(0)
     return squared

@@ -1,37 +1,54 @@
-"""DLCH's original stage: image, text and label tower learn one set of classes together."""
+"""DLCH's first stage: image, text and label tower learn one set of classes together."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dlchkit.codes import binarize
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import cosine_fit, quantization
 
 FIT_WEIGHT = 5
 ANCHORS = 1024  # items whose stored outputs a batch is compared with: an unbiased sample of all
-GUIDES = {"label": ("label", "image", "text"), "image": ("image", "label"), "text": ("text", "label")}  # tower: whose stored outputs it fits
+# tower: the towers whose stored outputs it fits
+GUIDES = {"label": ("label", "image", "text"), "image": ("image", "label"), "text": ("text", "label")}
+
+Penalty = Callable[[Tensor, dict[str, Tensor]], Tensor]
 
 
-def train_original_stage(learner: TowerLearner, data: PairedFeatures, *, rehearsed: RehearsalSample | None = None, penalty=None) -> np.ndarray:
+def train_together(
+    learner: TowerLearner,
+    data: PairedFeatures,
+    *,
+    rehearsed: RehearsalSample | None = None,
+    penalty: Penalty | None = None,
+) -> np.ndarray:
     """Train ``learner.towers`` on all of ``data`` with `stage_loss` and return its hash codes.
 
     Parameters
     ----------
-    rehearsed : old items to train on too, as if they stood behind ``data``; each is pulled to
-        its stored code, which stays
-    penalty : what a continual method adds to the loss of each batch: called with the
-        batch's rows (positions in ``data``, then in ``rehearsed``) and its outputs by
-        tower name, returns a scalar
+    learner : TowerLearner
+    data : PairedFeatures
+    rehearsed : RehearsalSample, optional
+        Old items to train on too, as if they stood behind ``data``; each is pulled to its
+        stored code, which stays.
+    penalty : callable, optional
+        The term that a continual method adds to the loss of each batch: called with the batch's
+        rows (positions in ``data``, then in ``rehearsed``) and its outputs by tower name,
+        returns a scalar.
 
     Returns
     -------
-    int8 codes (n, n_bits) of ``data``: sign(F + G + H)
+    int8 array (n, n_bits)
+        Codes of ``data``: sign(F + G + H).
 
     Notes
     -----
-    Differences from the released demo, besides those of `stage_loss`: one code per item,
+    Differences from the released demo, apart from those of `stage_loss`: one code per item,
     sign(F + G + H), where the demo adds sign(2F + H) and sign(2G + H) and so stores zeros
     where they disagree; the label tower sees unit label vectors; fits are means over a
     sample of `ANCHORS` stored items; Adam in place of SGD; a fixed number of epochs, or the
@@ -42,30 +59,43 @@ def train_original_stage(learner: TowerLearner, data: PairedFeatures, *, rehears
     Xu et al., arXiv 2304.13357, and the authors' released demo; the loss is MESDCH's.
     """
     sample = data if rehearsed is None else rehearsed.after(data)
-    towers, inputs, new_rows = learner.towers, tower_inputs(learner, sample), learner.training_rows(data)
-    unit, old_codes = inputs["label"], None if rehearsed is None else learner.tensor(rehearsed.codes)
-    trained = torch.cat([new_rows, torch.arange(len(data), len(sample), device=learner.device)])
+    new_rows = learner.training_rows(data)
+    old_rows = torch.arange(len(data), len(sample), device=learner.device)
+    trained = torch.cat([new_rows, old_rows])
+    towers = learner.towers
+    inputs = tower_inputs(learner, sample)
+    unit_labels = inputs["label"]
+    stored = outputs(towers, inputs)  # (n, n_bits) each; every batch renews its rows
+    codes = torch.empty_like(stored["label"])
+
+    def renew_codes() -> None:
+        codes[:] = signs(summed(stored.values()))
+        if rehearsed is not None:
+            codes[len(data) :] = learner.tensor(rehearsed.codes)
+
+    def batch_loss(rows: Tensor) -> Tensor:
+        anchors = trained[torch.randperm(len(trained))[:ANCHORS].to(learner.device)]
+        out = towers(rows_of(inputs, rows))
+        similarity = unit_labels[rows] @ unit_labels[anchors].T
+        loss = stage_loss(out, rows_of(stored, anchors), codes[rows], similarity)
+        if penalty is not None:
+            loss = loss + penalty(rows, out)
+        store_rows(stored, rows, out)
+        return loss
 
     def present_codes() -> np.ndarray:
-        return binarize(sum(outputs(towers, inputs).values())[: len(data)].cpu().numpy())
+        return binarize(summed(outputs(towers, inputs).values())[: len(data)].cpu().numpy())
 
-    stored, codes, coded_epoch = outputs(towers, inputs), None, None
-    for epoch, rows in learner.training_steps(trained, towers.parameters(), learner.held_out_score(data, new_rows, present_codes)):
-        if epoch != coded_epoch:
-            codes, coded_epoch = torch.where(sum(stored.values()) >= 0, 1.0, -1.0), epoch
-            if rehearsed is not None:
-                codes[len(data) :] = old_codes
-        anchors = trained[torch.randperm(len(trained))[:ANCHORS].to(learner.device)]
-        out = {name: getattr(towers, name)(x[rows]) for name, x in inputs.items()}
-        loss = stage_loss(out, {name: u[anchors] for name, u in stored.items()}, codes[rows], unit[rows] @ unit[anchors].T)
-        (loss if penalty is None else loss + penalty(rows, out)).backward()
-        for name, u in out.items():
-            stored[name][rows] = u.detach()
+    renew_codes()
+    score = learner.held_out_score(data, new_rows, present_codes)
+    learner.fit(trained, towers.parameters(), batch_loss, between_epochs=renew_codes, score=score)
     return present_codes()
 
 
-def stage_loss(out: dict, anchors: dict, codes: torch.Tensor, similarity: torch.Tensor) -> torch.Tensor:
-    """What the three towers minimise together over one batch.
+def stage_loss(
+    out: dict[str, Tensor], anchors: dict[str, Tensor], codes: Tensor, similarity: Tensor
+) -> Tensor:
+    """The loss that the three towers minimise together over one batch.
 
     With F, G, H the stored outputs of image, text and label tower and f, g, h those of
     the batch (fit = `cosine_fit` to the label cosine):
@@ -76,14 +106,19 @@ def stage_loss(out: dict, anchors: dict, codes: torch.Tensor, similarity: torch.
 
     Parameters
     ----------
-    out : tower name -> (n, n_bits), outputs of the batch
-    anchors : tower name -> (m, n_bits), stored outputs, constants
-    codes : (n, n_bits) in {-1, +1}, hash codes of the batch
-    similarity : (n, m) label cosine of batch and anchors
+    out : dict of str to tensor (n, n_bits)
+        Outputs of the batch by tower name.
+    anchors : dict of str to tensor (m, n_bits)
+        Stored outputs by tower name, constants.
+    codes : tensor (n, n_bits), values in {-1, +1}
+        Hash codes of the batch.
+    similarity : tensor (n, m)
+        Label cosine of batch and anchors.
 
     Returns
     -------
-    scalar >= 0, a mean over the items of the batch
+    scalar tensor >= 0
+        A mean over the items of the batch.
 
     Notes
     -----
@@ -92,15 +127,14 @@ def stage_loss(out: dict, anchors: dict, codes: torch.Tensor, similarity: torch.
     from training).
     """
     fits = [cosine_fit(out[name], anchors[other], similarity) for name, others in GUIDES.items() for other in others]
-    return FIT_WEIGHT * sum(fits) + sum(quantization(u, codes) for u in out.values())
+    quantizations = [quantization(u, codes) for u in out.values()]
+    return FIT_WEIGHT * summed(fits) + summed(quantizations)
 
 
-def tower_inputs(learner: TowerLearner, data: PairedFeatures) -> dict[str, torch.Tensor]:
-    """What each tower sees of ``data``, by tower name."""
-    return {"image": learner.tensor(data.image), "text": learner.tensor(data.text), "label": learner.unit_labels(data.labels)}
-
-
-@torch.no_grad()
-def outputs(towers, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Relaxed codes (n, n_bits) in (-1, 1) of each tower, by tower name; nothing is learned from them."""
-    return {name: getattr(towers, name)(x) for name, x in inputs.items()}
+def tower_inputs(learner: TowerLearner, data: PairedFeatures) -> dict[str, Tensor]:
+    """The input of each tower for ``data``, by tower name."""
+    return {
+        "image": learner.tensor(data.image),
+        "text": learner.tensor(data.text),
+        "label": learner.unit_labels(data.labels),
+    }

@@ -1,28 +1,25 @@
-"""Frozen towers: trained once, used ever after."""
+"""Frozen towers: trained once, never again."""
+
+import numpy as np
 
 from dlchkit.codes import binarize
-from dlchkit.data import Stage
-from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong.first_stage import tower_inputs
+from dlchkit.lifelong.stepwise import StepwiseLearner
+from dlchkit.lifelong.towers import outputs
 
 
-class FrozenFirstStage(TowerLearner):
+class FrozenFirstStage(StepwiseLearner):
     """Train on the first stage only; later items are stored with the codes its towers give them.
 
-    It forgets nothing and learns nothing: what a method gains over it is what learning new
-    classes is worth. A later item's code is sign(F + G); its labels are not asked, since
+    It forgets nothing and learns nothing: the gain of another method over it is the value of
+    learning new classes. A later item's code is sign(F + G); its labels play no part, since
     the label tower never saw their classes.
     """
 
     name = "frozen"
 
-    def learn(self, stage: Stage) -> None:
-        """Train if this is the first stage; else encode the new data and store it."""
-        data = stage.database
-        if self.towers is None:
-            self.towers = self.new_towers(data)
-            codes = train_original_stage(self, data)
-        else:
-            out = outputs(self.towers, tower_inputs(self, data))
-            codes = binarize((out["image"] + out["text"]).cpu().numpy())
-        self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
+    def learn_increment(self, data: PairedFeatures) -> np.ndarray:
+        """Encode the new data; nothing is trained."""
+        out = outputs(self.towers, tower_inputs(self, data))
+        return binarize((out["image"] + out["text"]).cpu().numpy())

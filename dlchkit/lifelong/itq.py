@@ -8,7 +8,7 @@ ITERATIONS = 50  # as in the paper
 
 
 class IterativeQuantization(CorrelatedHashing):
-    """CCA-ITQ: rotate the common space so that taking signs loses least (Gong et al., 2013).
+    """CCA-ITQ: rotate the common space so that signs lose least (Gong et al., 2013).
 
     .. math:: \\min_{B, R} |B - V R|^2, \\quad B \\in \\{-1, +1\\}^{n \\times K}, \\; R^T R = I
 
@@ -19,7 +19,7 @@ class IterativeQuantization(CorrelatedHashing):
     The paper's CCA takes labels as the second view of an image; here the two views are
     image and text, as in cross-modal work, and V is the sum of both projections. Where
     the common space has fewer than K dimensions, V is filled up with zero columns: the
-    rotation then spreads what dimensions there are over all bits.
+    rotation then spreads the dimensions there are over all bits.
 
     References
     ----------
@@ -31,9 +31,11 @@ class IterativeQuantization(CorrelatedHashing):
 
     def find_hyperplanes(self, projected: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The rows of the rotation (d, n_bits) that meet the dimensions there are."""
-        rank, n_bits = projected.shape[1], self.bank.n_bits
+        rank = projected.shape[1]
+        n_bits = self.bank.n_bits
         start = np.linalg.qr(random.standard_normal((n_bits, n_bits)))[0]
-        return learn_rotation(np.pad(projected, ((0, 0), (0, n_bits - rank))), start, iterations=ITERATIONS)[:rank]
+        points = np.pad(projected, ((0, 0), (0, n_bits - rank)))
+        return learn_rotation(points, start, iterations=ITERATIONS)[:rank]
 
 
 def learn_rotation(points: np.ndarray, rotation: np.ndarray, *, iterations: int) -> np.ndarray:
@@ -44,12 +46,16 @@ def learn_rotation(points: np.ndarray, rotation: np.ndarray, *, iterations: int)
 
     Parameters
     ----------
-    points : V, (n, n_bits)
-    rotation : (n_bits, n_bits), orthogonal, where to start
+    points : float array (n, n_bits)
+        V.
+    rotation : float array (n_bits, n_bits)
+        Orthogonal, where to start.
+    iterations : int
 
     Returns
     -------
-    R, (n_bits, n_bits), orthogonal
+    float array (n_bits, n_bits)
+        R, orthogonal.
     """
     for _ in range(iterations):
         left, _, right = np.linalg.svd(points.T @ np.where(points @ rotation >= 0, 1.0, -1.0))

@@ -1,13 +1,13 @@
-"""Joint retraining: everything seen is learned anew at every stage."""
+"""Joint retraining: every stage learns everything seen from the start."""
 
 from dlchkit.data import PairedFeatures, Stage
-from dlchkit.lifelong.first_stage import train_original_stage
+from dlchkit.lifelong.first_stage import train_together
 from dlchkit.lifelong.retraining import rebuilt_bank
 from dlchkit.lifelong.towers import TowerLearner
 
 
 class JointRetraining(TowerLearner):
-    """Keep all data and train anew on all of it at every stage: the costly upper reference.
+    """Keep all data and train from the start on all of it at every stage: the costly upper reference.
 
     Every code changes with every stage; the bank is rebuilt.
     """
@@ -23,4 +23,4 @@ class JointRetraining(TowerLearner):
         self.seen.append(stage.database)
         everything = PairedFeatures.concatenate(*self.seen)
         self.towers = self.new_towers(everything)
-        self.bank = rebuilt_bank(self.seen, train_original_stage(self, everything))
+        self.bank = rebuilt_bank(self.seen, train_together(self, everything))

@@ -11,7 +11,7 @@ class RandomHyperplanes(CorrelatedHashing):
     .. math:: b = \\mathrm{sign}(z R), \\quad R_{ik} \\sim N(0, 1), \\quad P(b_k \\ne b'_k) = \\angle(z, z') / \\pi
 
     with z an item in the common space, see `CorrelatedHashing` for parameters. Hyperplanes
-    learn nothing: what another method gains over this is what learning codes is worth.
+    learn nothing: the gain of another method over this one is the value of learning codes.
 
     Notes
     -----

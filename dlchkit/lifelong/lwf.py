@@ -1,15 +1,17 @@
 """Learning without forgetting: on new data, answer as the old towers did."""
 
-from dlchkit.data import PairedFeatures, Stage
-from dlchkit.errors import DataError
-from dlchkit.lifelong.first_stage import outputs, tower_inputs, train_original_stage
-from dlchkit.lifelong.towers import TowerLearner
+import numpy as np
+from torch import Tensor
+
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong.first_stage import Penalty, tower_inputs, train_together
+from dlchkit.lifelong.learner import check_weight
+from dlchkit.lifelong.stepwise import StepwiseLearner
+from dlchkit.lifelong.towers import TowerLearner, outputs
 from dlchkit.losses import quantization
 
-DISTILLED = ("image", "text")
 
-
-class LearningWithoutForgetting(TowerLearner):
+class LearningWithoutForgetting(StepwiseLearner):
     """Fine-tuning that holds the towers' outputs on the new data near what they were (Li and Hoiem, 2016).
 
     Before a stage, the outputs :math:`\\bar F, \\bar G` of the old towers for the new items
@@ -19,9 +21,12 @@ class LearningWithoutForgetting(TowerLearner):
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    distillation : lambda, 0 or more; the default was chosen on database items
-    **training : see `TowerLearner`
+    n_bits : int
+        Code length, a multiple of 8.
+    distillation : float
+        Lambda, 0 or more; the default was chosen on database items.
+    **training
+        See `TowerLearner`.
 
     Notes
     -----
@@ -36,23 +41,22 @@ class LearningWithoutForgetting(TowerLearner):
     """
 
     name = "lwf"
+    settings = ("distillation", *TowerLearner.settings)
 
     def __init__(self, n_bits: int = 64, *, distillation: float = 3.0, **training):
         super().__init__(n_bits, **training)
-        if not distillation >= 0:
-            raise DataError(f"distillation is {distillation}; it is the weight of a loss term, 0 or more")
-        self.distillation = distillation
+        self.distillation = check_weight("distillation", distillation)
 
-    def learn(self, stage: Stage) -> None:
-        """Train on the new data only; stored codes stay as they are."""
-        data, penalty = stage.database, None
-        if self.towers is None:
-            self.towers = self.new_towers(data)
-        else:
-            penalty = self._hold_outputs(data)
-        codes = train_original_stage(self, data, penalty=penalty)
-        self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
+    def learn_increment(self, data: PairedFeatures) -> np.ndarray:
+        """Train on the new data only, with the penalty above."""
+        return train_together(self, data, penalty=self._hold_outputs(data))
 
-    def _hold_outputs(self, data: PairedFeatures):
+    def _hold_outputs(self, data: PairedFeatures) -> Penalty:
         recorded = outputs(self.towers, tower_inputs(self, data))
-        return lambda rows, out: self.distillation * sum(quantization(out[name], recorded[name][rows]) for name in DISTILLED)
+
+        def penalty(rows: Tensor, out: dict[str, Tensor]) -> Tensor:
+            image = quantization(out["image"], recorded["image"][rows])
+            text = quantization(out["text"], recorded["text"][rows])
+            return self.distillation * (image + text)
+
+        return penalty

@@ -1,9 +1,6 @@
 """Every method by the name that records and tables give it."""
 
-import difflib
-import inspect
-
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, nearest_name
 from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH, StrictDLCH
@@ -13,12 +10,12 @@ from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
 from dlchkit.lifelong.joint import JointRetraining
+from dlchkit.lifelong.learner import Method
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
 from dlchkit.lifelong.replay import ExperienceReplay
-from dlchkit.lifelong.towers import Learner
 
-METHODS = {
+METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (
         JointRetraining,
@@ -38,30 +35,47 @@ METHODS = {
 }
 
 
-def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training) -> list[Learner]:
+def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training) -> list:
     """Learners by name, all with the same bits, seed and training.
 
     Parameters
     ----------
-    names : of `METHODS`, in the order wanted
-    rehearsal : old items kept, for the methods that keep any
-    **training : see `TowerLearner`, for the methods that train towers
+    names : list of str
+        Of `METHODS`, in the order wanted.
+    n_bits : int
+        Code length, a multiple of 8.
+    rehearsal : int
+        Number of old items kept, for the methods that keep any.
+    seed : int
+    **training
+        Further settings, such as those of `TowerLearner`. A method gets those that it declares
+        in its ``settings``.
+
+    Returns
+    -------
+    list of Learner
 
     Raises
     ------
     DataError
-        for a name that no method has, or one named twice
+        For a name that no method has, one named twice, or a setting that no method takes.
     """
-    learners = []
+    wanted = {"rehearsal": rehearsal, "seed": seed, **training}
+    _check_settings(wanted)
     for name in names:
         if name not in METHODS:
-            near = difflib.get_close_matches(str(name), METHODS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METHODS)}"
-            raise DataError(f"there is no method {name!r}; {hint}")
+            raise DataError(f"there is no method {name!r}; {nearest_name(name, METHODS)}")
         if names.count(name) > 1:
             raise DataError(f"method {name!r} is named twice; name each once")
-        takes = inspect.signature(METHODS[name]).parameters
-        wanted = {"rehearsal": rehearsal, "seed": seed, **training}
-        open_ended = "training" in takes
-        learners.append(METHODS[name](n_bits, **{key: value for key, value in wanted.items() if key in takes or (open_ended and key != "rehearsal")}))
-    return learners
+    return [_made(METHODS[name], n_bits, wanted) for name in names]
+
+
+def _made(method, n_bits: int, wanted: dict):
+    return method(n_bits, **{name: value for name, value in wanted.items() if name in method.settings})
+
+
+def _check_settings(wanted: dict) -> None:
+    known = dict.fromkeys(name for method in METHODS.values() for name in method.settings)
+    for name in wanted:
+        if name not in known:
+            raise DataError(f"no method takes a setting {name!r}; {nearest_name(name, known)}")

@@ -13,29 +13,38 @@ class RehearsalSample:
 
     Attributes
     ----------
-    data : `PairedFeatures` of the kept items, None before the first `add`
-    codes : int8 (n, n_bits), their hash codes
-    extra : name -> array (n, ...), what else was given to `add`
+    data : PairedFeatures or None
+        The kept items; None before the first `add`.
+    codes : int8 array (n, n_bits)
+        Their hash codes.
+    extra : dict of str to array (n, ...)
+        Further arrays given to `add`.
     """
 
     def __init__(self, size: int, seed: int):
         if size < 0:
             raise DataError(f"rehearsal is {size}; it is a number of old items, 0 or more")
-        self.size, self.random = size, np.random.default_rng(seed)
+        self.size = size
+        self.random = np.random.default_rng(seed)
         self.data: PairedFeatures | None = None
-        self.codes = self.keys = None
+        self.codes = np.empty((0, 0), dtype=np.int8)
+        self.keys = np.empty(0)
         self.extra: dict[str, np.ndarray] = {}
 
     def add(self, data: PairedFeatures, codes: np.ndarray, **extra: np.ndarray) -> None:
         """Let new items compete for a place; every call must name the same ``extra`` arrays, one row per item."""
         keys = self.random.random(len(data))
         if self.data is not None:
-            data, codes, keys = self.data.concatenate(data), np.concatenate([self.codes, codes]), np.concatenate([self.keys, keys])
+            data = self.data.concatenate(data)
+            codes = np.concatenate([self.codes, codes])
+            keys = np.concatenate([self.keys, keys])
             extra = {name: np.concatenate([self.extra[name], rows]) for name, rows in extra.items()}
         kept = np.sort(np.argsort(keys)[: self.size])
-        self.data, self.codes, self.keys = data[kept], codes[kept], keys[kept]
+        self.data = data[kept]
+        self.codes = codes[kept]
+        self.keys = keys[kept]
         self.extra = {name: rows[kept] for name, rows in extra.items()}
 
     def after(self, data: PairedFeatures) -> PairedFeatures:
         """``data`` followed by the rehearsed items."""
-        return data.concatenate(self.data)
+        return data if self.data is None else data.concatenate(self.data)

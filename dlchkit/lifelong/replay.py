@@ -1,20 +1,26 @@
 """Experience replay: a few old items are trained on again beside the new ones."""
 
-from dlchkit.data import Stage
-from dlchkit.lifelong.first_stage import train_original_stage
+import numpy as np
+
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong.first_stage import train_together
 from dlchkit.lifelong.rehearsal import RehearsalSample
+from dlchkit.lifelong.stepwise import StepwiseLearner
 from dlchkit.lifelong.towers import TowerLearner
 
 
-class ExperienceReplay(TowerLearner):
+class ExperienceReplay(StepwiseLearner):
     """Fine-tuning on the new data and on a uniform sample of the old (Chaudhry et al., 2019).
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    rehearsal : how many old items (features, labels and codes) are kept, a uniform sample of
-        all seen; with 0 this is fine-tuning
-    **training : see `TowerLearner`
+    n_bits : int
+        Code length, a multiple of 8.
+    rehearsal : int
+        Number of old items (features, labels and codes) that are kept, a uniform sample of all
+        seen; with 0 this is fine-tuning.
+    **training
+        See `TowerLearner`.
 
     Notes
     -----
@@ -30,18 +36,17 @@ class ExperienceReplay(TowerLearner):
     """
 
     name = "replay"
+    settings = ("rehearsal", *TowerLearner.settings)
 
     def __init__(self, n_bits: int = 64, *, rehearsal: int = 500, **training):
         super().__init__(n_bits, **training)
+        self.rehearsal = rehearsal
         self.rehearsed = RehearsalSample(rehearsal, self.seed)
 
-    def learn(self, stage: Stage) -> None:
-        """Train on the new data and the kept items; stored codes stay as they are."""
-        data = stage.database
-        if self.towers is None:
-            self.towers = self.new_towers(data)
-            codes = train_original_stage(self, data)
-        else:
-            codes = train_original_stage(self, data, rehearsed=self.rehearsed)
-        self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
+    def learn_increment(self, data: PairedFeatures) -> np.ndarray:
+        """Train on the new data and the kept items."""
+        return train_together(self, data, rehearsed=self.rehearsed)
+
+    def keep(self, data: PairedFeatures, codes: np.ndarray) -> None:
+        """Let the new items compete for a place in the sample."""
         self.rehearsed.add(data, codes)

@@ -1,4 +1,4 @@
-"""What the methods share that keep all data and start anew at every stage."""
+"""The bank of methods that keep all data and start again at every stage."""
 
 import numpy as np
 
@@ -11,10 +11,13 @@ def rebuilt_bank(seen: list[PairedFeatures], codes: np.ndarray) -> CodeBank:
 
     Parameters
     ----------
-    seen : the data of each stage so far
-    codes : int8 (n, n_bits) in {-1, +1}, for the rows of all stages in order
+    seen : list of PairedFeatures
+        The data of each stage so far.
+    codes : int8 array (n, n_bits), values in {-1, +1}
+        One row for each item of all stages, in order.
     """
-    bank, start = CodeBank(codes.shape[1]), 0
+    bank = CodeBank(codes.shape[1])
+    start = 0
     for index, data in enumerate(seen):
         bank.append(codes[start : start + len(data)], labels=data.labels, ids=data.ids, stage=index)
         start += len(data)

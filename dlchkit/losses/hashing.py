@@ -17,15 +17,19 @@ def cosine_fit(codes: Tensor, anchors: Tensor, similarity: Tensor) -> Tensor:
 
     Parameters
     ----------
-    codes : (n, n_bits); anchors : (m, n_bits), constants; similarity : (n, m) in [0, 1]
+    codes : tensor (n, n_bits)
+    anchors : tensor (m, n_bits)
+        Constants.
+    similarity : tensor (n, m), values in [0, 1]
 
     Returns
     -------
-    scalar >= 0, lower is better
+    scalar tensor >= 0
+        Lower is better.
 
     References
     ----------
-    DLCH's original stage as in the authors' released demo; the loss is MESDCH's.
+    DLCH's first stage as in the authors' released demo; the loss is MESDCH's.
     """
     cosine = F.normalize(codes) @ F.normalize(anchors).T
     return (cosine.relu() - similarity).square().mean()
@@ -36,8 +40,10 @@ def quantization(codes: Tensor, hash_codes: Tensor, weights: Tensor | None = Non
 
     Parameters
     ----------
-    codes : (n, n_bits); hash_codes : (n, n_bits) in {-1, +1}
-    weights : (n,) >= 0, how much each item counts in the mean; None counts all alike
+    codes : tensor (n, n_bits)
+    hash_codes : tensor (n, n_bits), values in {-1, +1}
+    weights : tensor (n,) >= 0, optional
+        Weight of each item in the mean; None counts all alike.
     """
     return _mean_over_items((hash_codes - codes).square().mean(1), weights)
 
@@ -47,7 +53,7 @@ def _mean_over_items(values: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def bit_balance(codes: Tensor) -> Tensor:
-    """How far each bit is from being +1 for half of the items: mean over bits of (mean over items)^2.
+    """Distance of each bit from +1 for half of the items: mean over bits of (mean over items)^2.
 
     Notes
     -----
@@ -57,15 +63,20 @@ def bit_balance(codes: Tensor) -> Tensor:
     return codes.mean(0).square().mean()
 
 
-def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor, weights: Tensor | None = None) -> Tensor:
+def inner_product_fit(
+    codes: Tensor, hash_codes: Tensor, similarity: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Pull inner products with stored codes to the label similarity; cost grows with the store.
 
     .. math:: \\frac{1}{nmK^2} |K S - U B^T|^2
 
     Parameters
     ----------
-    codes : (n, n_bits); hash_codes : (m, n_bits) in {-1, +1}; similarity : (n, m) in [0, 1]
-    weights : (n,) >= 0, how much each item of ``codes`` counts; None counts all alike
+    codes : tensor (n, n_bits)
+    hash_codes : tensor (m, n_bits), values in {-1, +1}
+    similarity : tensor (n, m), values in [0, 1]
+    weights : tensor (n,) >= 0, optional
+        Weight of each item of ``codes``; None counts all alike.
 
     References
     ----------
@@ -75,7 +86,9 @@ def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor, wei
     return _mean_over_items((similarity - codes @ hash_codes.T / n_bits).square().mean(1), weights)
 
 
-def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums", weights: Tensor | None = None) -> Tensor:
+def summed_inner_product_fit(
+    codes: Tensor, unit_labels: Tensor, past: "CodeSums", weights: Tensor | None = None
+) -> Tensor:
     """The same value and gradient as `inner_product_fit`, at a cost free of the number stored.
 
     With S = E E_old^T the squares expand so that stored items enter only through sums:
@@ -84,10 +97,13 @@ def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums
 
     Parameters
     ----------
-    codes : (n, n_bits)
-    unit_labels : (n, n_classes), rows of length one (or zero)
-    past : sums over the m stored items, see `CodeSums`
-    weights : (n,) >= 0, how much each item of ``codes`` counts; None counts all alike
+    codes : tensor (n, n_bits)
+    unit_labels : tensor (n, n_classes)
+        Rows of length one (or zero).
+    past : CodeSums
+        Sums over the m stored items.
+    weights : tensor (n,) >= 0, optional
+        Weight of each item of ``codes``; None counts all alike.
 
     References
     ----------
@@ -101,14 +117,18 @@ def summed_inner_product_fit(codes: Tensor, unit_labels: Tensor, past: "CodeSums
 
 
 class CodeSums:
-    """All that `summed_inner_product_fit` needs to know of any number of stored items.
+    """Sums over any number of stored items, all that `summed_inner_product_fit` needs of them.
 
     Attributes
     ----------
-    count : number of items
-    label_gram : E^T E, (n_classes, n_classes)
-    label_code : E^T B, (n_classes, n_bits)
-    code_gram : B^T B, (n_bits, n_bits)
+    count : int
+        Number of items.
+    label_gram : tensor (n_classes, n_classes)
+        E^T E.
+    label_code : tensor (n_classes, n_bits)
+        E^T B.
+    code_gram : tensor (n_bits, n_bits)
+        B^T B.
     """
 
     def __init__(self, unit_labels: Tensor, hash_codes: Tensor):

@@ -5,20 +5,24 @@ from torch.nn.functional import softplus
 
 
 def negative_log_likelihood(codes: Tensor, anchors: Tensor, similar: Tensor) -> Tensor:
-    """How unlikely the similarities are if two items are similar with probability sigmoid(theta).
+    """Negative log-likelihood of the similarities if two items are similar with probability sigmoid(theta).
 
     .. math:: \\mathrm{mean}_{ij} \\log(1 + e^{\\theta_{ij}}) - s_{ij} \\theta_{ij},
               \\quad \\theta_{ij} = \\tfrac{1}{2} \\langle f_i, g_j \\rangle
 
     Parameters
     ----------
-    codes : (n, n_bits), relaxed codes of one modality
-    anchors : (m, n_bits), relaxed codes of the other
-    similar : (n, m) in {0, 1}, 1 where two items share a label
+    codes : tensor (n, n_bits)
+        Relaxed codes of one modality.
+    anchors : tensor (m, n_bits)
+        Relaxed codes of the other.
+    similar : tensor (n, m), values in {0, 1}
+        1 where two items share a label.
 
     Returns
     -------
-    scalar >= 0, lower is better; finite for any theta
+    scalar tensor >= 0
+        Lower is better; finite for any theta.
 
     References
     ----------

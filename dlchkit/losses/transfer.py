@@ -10,7 +10,9 @@ def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Parameters
     ----------
-    logits : (n, n_classes); labels : (n, n_classes) in {0, 1}, each row with at least one 1
+    logits : tensor (n, n_classes)
+    labels : tensor (n, n_classes), values in {0, 1}
+        Each row has at least one 1.
     """
     labels = labels.to(logits.dtype)
     return F.cross_entropy(logits, labels / labels.sum(1, keepdim=True))
@@ -36,11 +38,13 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
 
     Parameters
     ----------
-    a, b : (n, d) and (m, d), n and m >= 2
+    a, b : tensor (n, d), (m, d)
+        n and m are 2 or more.
 
     Returns
     -------
-    scalar; the unbiased quadratic estimate, so slightly below 0 is possible
+    scalar tensor
+        The unbiased quadratic estimate, so slightly below 0 is possible.
 
     Notes
     -----
@@ -63,12 +67,14 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
 def linear_squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     """The same discrepancy from disjoint pairs of rows: as unbiased, cheaper and far noisier.
 
-    .. math:: \\frac{2}{n} \\sum_{i=1}^{n/2} k(a_{2i-1}, a_{2i}) + k(b_{2i-1}, b_{2i}) - k(a_{2i-1}, b_{2i}) - k(a_{2i}, b_{2i-1})
+    .. math:: \\frac{2}{n} \\sum_{i=1}^{n/2} k(a_{2i-1}, a_{2i}) + k(b_{2i-1}, b_{2i})
+              - k(a_{2i-1}, b_{2i}) - k(a_{2i}, b_{2i-1})
 
     Parameters
     ----------
-    a, b : (n, d) and (m, d), rows in random order; as many rows of each are used as the
-        shorter has, less one if that is odd; at least 2
+    a, b : tensor (n, d), (m, d)
+        Rows in random order; as many rows of each are used as the shorter has, less one if that
+        is odd; at least 2.
 
     Notes
     -----
@@ -80,8 +86,12 @@ def linear_squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     """
     n = min(len(a), len(b)) // 2 * 2
     gamma = _gamma(torch.cat([a, b]))
-    kernel = lambda x, y: torch.exp(-gamma * (x - y).square().sum(1))
-    a_odd, a_even, b_odd, b_even = a[:n:2], a[1:n:2], b[:n:2], b[1:n:2]
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(-gamma * (x - y).square().sum(1))
+
+    a_odd, a_even = a[:n:2], a[1:n:2]
+    b_odd, b_even = b[:n:2], b[1:n:2]
     return (kernel(a_odd, a_even) + kernel(b_odd, b_even) - kernel(a_odd, b_even) - kernel(a_even, b_odd)).mean()
 
 
@@ -98,19 +108,22 @@ def _squared_distances(x: Tensor) -> Tensor:
 
 
 def contrastive(image: Tensor, text: Tensor, *, temperature: float = 0.07) -> Tensor:
-    """Let each image know its own text among the batch's texts, and each text its image.
+    """Symmetric InfoNCE: match each image with its text within the batch, and each text with its image.
 
     .. math:: -\\frac{1}{2B} \\sum_b \\log \\frac{e^{\\cos(x_b, t_b)/\\tau}}{\\sum_c e^{\\cos(x_b, t_c)/\\tau}}
               + \\log \\frac{e^{\\cos(x_b, t_b)/\\tau}}{\\sum_c e^{\\cos(x_c, t_b)/\\tau}}
 
     Parameters
     ----------
-    image, text : (B, d), row b of both belongs to pair b
-    temperature : tau > 0
+    image, text : tensor (B, d)
+        Row b of both belongs to pair b.
+    temperature : float
+        tau > 0.
 
     Returns
     -------
-    scalar >= 0; log B where nothing is told apart
+    scalar tensor >= 0
+        log B where all items look alike.
 
     References
     ----------
@@ -138,8 +151,9 @@ def agreement(image_logits: Tensor, text_logits: Tensor, *, temperature: float =
 
     Parameters
     ----------
-    image_logits, text_logits : (B, n_classes)
-    temperature : T in (0, 1]; 1 does not sharpen
+    image_logits, text_logits : tensor (B, n_classes)
+    temperature : float
+        T in (0, 1]; 1 does not sharpen.
 
     References
     ----------
@@ -149,7 +163,7 @@ def agreement(image_logits: Tensor, text_logits: Tensor, *, temperature: float =
 
     Examples
     --------
-    Two sides that are sure of different classes: the mean is undecided, so is what both are pulled to.
+    Two sides that are sure of different classes: the mean is undecided, and so is the target of both.
 
     >>> sure = torch.tensor([[20.0, -20.0]])
     >>> round(agreement(sure, sure).item(), 3), round(agreement(sure, -sure).item(), 3)

@@ -6,9 +6,9 @@ functions the dictionary that `label_budget` returns.
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.errors import DataError
 from dlchkit.metrics import Interval, confidence_interval, paired_difference
-from dlchkit.records import DIRECTIONS
 
 
 def budget_in_words(budget: int | None) -> str:

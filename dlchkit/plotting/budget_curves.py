@@ -6,10 +6,10 @@ from itertools import cycle
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.budgets import budget_in_words, budget_intervals, flat_from, gain_over, mean_of_directions
 from dlchkit.metrics.words import in_words, joined, number_in_words
 from dlchkit.plotting.style import INK, QUIET, Look, legend_of_first, new_figure, styled
-from dlchkit.records import DIRECTIONS
 
 _LOOKS = [
     Look("#767676", "o", "--", ""),

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.words import in_words
 from dlchkit.plotting.style import BITS, INK, PAPER, QUIET, hide, looks, new_figure, styled
-from dlchkit.records import DIRECTIONS
 
 _BY_DIRECTION = {"image_to_text": ("#0072B2", ""), "text_to_image": ("#9AC7E2", "////")}
 

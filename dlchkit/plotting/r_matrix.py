@@ -3,11 +3,12 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import time_reduction
 from dlchkit.metrics.words import in_words
 from dlchkit.plotting.sentences import drop_split, stage_means
 from dlchkit.plotting.style import INK, PAPER, hide, legend_of_first, looks, new_figure, styled
-from dlchkit.records import DIRECTIONS, MethodRecord
+from dlchkit.records import MethodRecord
 
 _MOST_NUMBERED = 10  # stages; beyond it the numbers in the cells would be too small to read
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.words import in_words, number_in_words
 from dlchkit.plotting.style import INK, legend_of_first, new_figure, styled
-from dlchkit.records import DIRECTIONS
 
 _ONE, _REST = "only this one mended", "all mended but this one"
 Scores = Mapping[str, float]

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import final_performance, forgetting_from_first, time_reduction
 from dlchkit.metrics.words import in_words, joined, number_in_words, seconds_in_words
-from dlchkit.records import DIRECTIONS, MethodRecord
+from dlchkit.records import MethodRecord
 
 
 def describe_R(methods: dict[str, MethodRecord], direction: str) -> str:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.metrics.over_seeds import is_number, over_seeds, paired_over_seeds, recorded
 from dlchkit.metrics.summary import summarise
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
-from dlchkit.records import DIRECTIONS, MethodRecord, RunRecord
+from dlchkit.records import MethodRecord, RunRecord
 
 JOINT = "joint"
 NOTHING = "–"

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlchkit.data import SIDES as MODALITIES
 from dlchkit.data import PairedFeatures
 from dlchkit.errors import DataError
 from dlchkit.policy.two_sample import comparable_rows, drift_test, mean_shift, median_bandwidth
-
-MODALITIES = ("image", "text")
 
 
 @dataclass(frozen=True)

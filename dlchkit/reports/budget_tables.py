@@ -10,10 +10,11 @@ from operator import getitem
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics.budgets import flat_from
 from dlchkit.metrics.over_seeds import is_number, over_seeds
 from dlchkit.plotting.style import in_words
-from dlchkit.records import DIRECTIONS, RunRecord
+from dlchkit.records import RunRecord
 from dlchkit.reports.cells import Cell, Table, difference, spreads, table_of
 
 FINDING = "label_budget"

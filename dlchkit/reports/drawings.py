@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.metrics.over_seeds import over_seeds
 from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.plotting.verdict import JOINT, number
-from dlchkit.records import DIRECTIONS
 from dlchkit.reports.read_runs import Setting, SweepResults
 from dlchkit.reports.tables import all_R, scale_of
 

@@ -1,7 +1,7 @@
 """What single queries found, from a record's findings to the page: the one place where their shape is checked."""
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.plotting.style import in_words
-from dlchkit.records import DIRECTIONS
 
 FINDING = "examples"
 _MOST_QUERIES, _MOST_ITEMS = 24, 20  # shown of one record, and of one query

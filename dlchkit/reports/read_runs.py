@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.errors import DataError
 from dlchkit.metrics.over_seeds import recorded
 from dlchkit.metrics.summary import summarise
 from dlchkit.plotting.sentences import joined
-from dlchkit.records import DIRECTIONS, FILE_NAME, RunRecord
+from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.reports.budget_tables import FINDING, merge
 from dlchkit.runs.notebook import NotebookMetadata, notebook_metadata
 from dlchkit.runs.plan import PLAN, Run, load_plan

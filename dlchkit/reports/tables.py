@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.metrics.over_seeds import over_seeds, paired_over_seeds
 from dlchkit.plotting.style import in_words
 from dlchkit.plotting.verdict import cost_of, number
-from dlchkit.records import DIRECTIONS
 from dlchkit.reports.cells import Cell, Table, difference, spreads, table_of
 from dlchkit.reports.read_runs import Setting, SweepResults
 

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlchkit.data import PairedFeatures
+from dlchkit.data import SIDES, PairedFeatures
 from dlchkit.errors import DataError
 from dlchkit.runtime import seeded
 
-SIDES = ("image", "text")
 LAYERS = ("fc7", "fc9")
 
 
@@ -28,7 +27,7 @@ class Branch(nn.Module):
         return six, self.fc7(six)
 
 
-def _layer(in_features, width):
+def _layer(in_features: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(in_features, width), nn.BatchNorm1d(width, affine=False), nn.ReLU())
 
 
@@ -37,7 +36,9 @@ class Correlation(nn.Module):
 
     def __init__(self, width: int, n_classes: int):
         super().__init__()
-        self.fc8, self.fc9, self.fc10 = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, n_classes)
+        self.fc8 = nn.Linear(width, width)
+        self.fc9 = nn.Linear(width, width)
+        self.fc10 = nn.Linear(width, n_classes)
 
     def forward(self, seven: Tensor) -> tuple[Tensor, Tensor]:
         """Activations (n, width) after fc9, and class logits (n, n_classes)."""
@@ -66,7 +67,7 @@ class ReverseGradient(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(context, gradient: Tensor) -> Tensor:
+    def backward(context, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return -gradient
 
 
@@ -99,11 +100,17 @@ class HybridTransferNetwork(nn.Module):
 
     Parameters
     ----------
-    image_features, text_features : feature widths of image (source and target) and text
-    n_source_classes, n_classes : classes of the source and of the target
-    width : units per layer; 4096 in the paper
-    share_layers : False gives image and text an fc8 to fc10 each, with equal initial
-        weights: what is shared is then the start alone
+    image_features, text_features : int
+        Feature widths of image (source and target) and text.
+    n_source_classes, n_classes : int
+        Classes of the source and of the target.
+    width : int
+        Units per layer; 4096 in the paper.
+    share_layers : bool
+        False gives image and text an fc8 to fc10 each, with equal initial weights: then they
+        share the start alone.
+    seed : int
+        Fixes the initial weights.
 
     References
     ----------
@@ -143,14 +150,16 @@ class HybridTransferNetwork(nn.Module):
 
         Parameters
         ----------
-        layer : "fc7", each modality's last own layer, or "fc9", the last that both share
+        features : PairedFeatures
+        layer : {"fc7", "fc9"}
+            Each modality's last own layer, or the last that both share.
         """
         if layer not in LAYERS:
             raise DataError(f"layer is {layer!r}; transferred features come from {' or '.join(LAYERS)}")
         activations = {side: self._pass(side, features)[layer].cpu().numpy() for side in SIDES}
         return PairedFeatures(**{**vars(features), **activations})
 
-    def _pass(self, side, features):
+    def _pass(self, side: str, features: PairedFeatures) -> dict[str, Tensor]:
         self.eval()
         device = self.source_classes.weight.device
         _, seven = getattr(self, side)(torch.as_tensor(getattr(features, side), device=device))

@@ -1,15 +1,15 @@
 """Exact lifelong hashing: ridge regression onto fixed codes, kept as sums that never need an old item again.
 
-One file per thing:
+One file per thing::
 
-    features     phi: frozen features beside a fixed random ReLU layer
-    sums         what is kept of the items: sums per modality and label vector
-    codes        one code per label vector; old ones stay, new ones are found beside them
-    validation   how strong the ridge is, by closed form on held-out items
-    checks       what can be learned from and merged
-    hashing      `ExactHashing`, the estimator: partial_fit, merge, recode
-    stored       the estimator on disk
-    learner      `ExactLearner`, the estimator with a code bank
+    random_features   phi: frozen features beside a fixed random ReLU layer
+    sums              sums over items, per modality and label vector
+    label_codes       one code per label vector; old ones stay, new ones are found beside them
+    ridge_choice      the strength of the ridge, by closed form on held-out items
+    inputs            checks of items and of learners to merge
+    estimator         `ExactHashing`: partial_fit, add, merge, recode
+    state_file        the estimator on disk
+    learner           `ExactLearner`, the estimator with a code bank
 """
 
 from dlchkit.lifelong.exact.estimator import ExactHashing, Recoding
@@ -18,12 +18,13 @@ from dlchkit.lifelong.exact.learner import ExactLearner
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, left_out_error
 from dlchkit.lifelong.exact.state_file import load_exact, save_exact
-from dlchkit.lifelong.exact.sums import ModalitySums
+from dlchkit.lifelong.exact.sums import LabelSums, ModalitySums
 
 __all__ = [
     "ExactHashing",
     "ExactLearner",
     "LabelCodes",
+    "LabelSums",
     "ModalitySums",
     "RandomFeatures",
     "Recoding",

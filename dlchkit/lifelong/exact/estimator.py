@@ -1,18 +1,21 @@
-"""Exact lifelong hashing as an estimator: what retraining on everything would give, from new items alone."""
+"""Exact lifelong hashing as an estimator: the functions of retraining on everything, from new items alone."""
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from dlchkit.codes import binarize, check_n_bits
+from dlchkit.data import SIDES
 from dlchkit.errors import DataError
-from dlchkit.lifelong.exact.inputs import SIDES, check_kin, checked_items, checked_labels
-from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective
+from dlchkit.lifelong.exact.inputs import check_kin, checked_items, checked_labels
+from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective, lexicographic_order
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, choose_ridge, held_out_rows
-from dlchkit.lifelong.exact.sums import ModalitySums
+from dlchkit.lifelong.exact.sums import LabelSums, ModalitySums
+from dlchkit.lifelong.learner import check_side, written_call
 from dlchkit.runtime import choose_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -21,16 +24,22 @@ _ROWS = 2048  # items whose phi is in memory at once
 
 @dataclass(frozen=True)
 class Recoding:
-    """What `ExactHashing.recode` changed.
+    """The changes that `ExactHashing.recode` made.
 
     Attributes
     ----------
-    n_label_vectors : codes learned anew
-    n_changed : of them, those that are not what they were
-    items_changed : items whose stored code is no longer theirs
-    bits_changed : share of all bits of these codes, in [0, 1]
-    objective_before, objective_after : see `code_objective`
-    seconds : of learning the codes and refitting the functions
+    n_label_vectors : int
+        Codes that were learned again.
+    n_changed : int
+        Codes that are not what they were.
+    items_changed : int
+        Items whose stored code is no longer theirs.
+    bits_changed : float
+        Share of all bits of these codes, in [0, 1].
+    objective_before, objective_after : float
+        See `code_objective`.
+    seconds : float
+        Time to learn the codes and to refit the functions.
     """
 
     n_label_vectors: int
@@ -57,23 +66,33 @@ class ExactHashing:
 
     Parameters
     ----------
-    n_bits : code length, a multiple of 8
-    units : of the random layer, at most; 0 for the features alone
-    class_balance : how far frequent classes are held back, in [0, 1]: with m items per
-        class, w is the mean of :math:`m^{-class\\_balance}` over the classes of l, scaled to
-        mean 1. 0 counts all items alike.
-    margin : how far codes of items without a common label are pushed apart, see `LabelCodes`
-    ridge : penalty Lambda, in items; None chooses ridge, scale and units on held-out items
-        of the first `partial_fit` (`choose_ridge`)
-    seed : fixes the random layer, the codes' start and the held-out items
-    dtype : "float32" or "float64", of products and solutions; sums are always float64
-    device : "auto", or a torch device
+    n_bits : int
+        Code length, a multiple of 8.
+    units : int
+        Units of the random layer, at most; 0 for the features alone.
+    class_balance : float
+        How far frequent classes are held back, in [0, 1]: with m items per class, w is the mean
+        of :math:`m^{-class\\_balance}` over the classes of l, scaled to mean 1. 0 counts all items
+        alike.
+    margin : float
+        How far codes of items without a common label are pushed apart, see `LabelCodes`.
+    ridge : float, optional
+        Penalty Lambda, in items; None chooses ridge, scale and units on held-out items of the
+        first `partial_fit` (`choose_ridge`).
+    seed : int
+        Fixes the random layer, the codes' start and the held-out items.
+    dtype : {"float32", "float64"}
+        Of products and solutions; sums are always float64.
+    device : str
+        "auto", or a torch device.
 
     Attributes
     ----------
-    codes : `LabelCodes`
-    sums : side -> `ModalitySums`
-    choices : side -> `RidgeChoice`; empty before the first fit
+    codes : LabelCodes
+    sums : dict of str to ModalitySums
+        By side.
+    choices : dict of str to RidgeChoice
+        By side; empty before the first fit.
 
     Notes
     -----
@@ -85,9 +104,9 @@ class ExactHashing:
     Defaults were chosen on splits inside the databases of five data sets, never on the
     queries of a table. There, class_balance .3 gained on fashion and was level elsewhere,
     and margin .05 was slightly ahead of 0 on all sets in both directions; margins of .2
-    and more lost where items have several labels, and 1 lost on nearly all. Scores sharpened by a softmax before they become codes,
-    item weights in the discrete step, a bias in the layer and 1,000 units gained nothing
-    that lasted.
+    and more lost where items have several labels, and 1 lost on nearly all. Scores sharpened
+    by a softmax before they become codes, item weights in the discrete step, a bias in the
+    layer and 1,000 units gained nothing that lasted.
 
     Examples
     --------
@@ -98,6 +117,8 @@ class ExactHashing:
     >>> bool((hashing.encode_text(text) == hashing.codes_of(labels)).mean() > 0.99)
     True
     """
+
+    settings = ("n_bits", "units", "class_balance", "margin", "ridge", "seed", "dtype", "device")
 
     def __init__(
         self,
@@ -116,34 +137,49 @@ class ExactHashing:
         if not 0 <= class_balance <= 1:
             raise DataError(f"class_balance is {class_balance}; it lies in [0, 1], 0 counts all items alike")
         if not 0 <= margin <= 1:
-            raise DataError(f"margin is {margin}; it lies in [0, 1], 0 asks for orthogonal codes where no label is shared")
+            raise DataError(
+                f"margin is {margin}; it lies in [0, 1], 0 asks for orthogonal codes where no label is shared"
+            )
         if ridge is not None and not ridge > 0:
             raise DataError(f"ridge is {ridge}; it must be above 0, or None to be chosen on held-out items")
         if dtype not in DTYPES:
             raise DataError(f"dtype is {dtype!r}; it is one of {', '.join(map(repr, DTYPES))}")
-        self.n_bits, self.units, self.class_balance = check_n_bits(n_bits), units, class_balance
-        self.margin, self.ridge = margin, ridge
-        self.seed, self.dtype, self.device, self._device_asked_for = seed, dtype, choose_device(device), device
+        self.n_bits = check_n_bits(n_bits)
+        self.units = units
+        self.class_balance = class_balance
+        self.margin = margin
+        self.ridge = ridge
+        self.seed = seed
+        self.dtype = dtype
+        self.device = choose_device(device)
+        self._device_asked_for = device
         self.codes = LabelCodes(n_bits, 0, margin=margin, seed=seed)
         self.features: dict[str, RandomFeatures] = {}
         self.sums: dict[str, ModalitySums] = {}
         self.choices: dict[str, RidgeChoice] = {}
         self.weights: dict[str, torch.Tensor] = {}
 
-    def get_params(self, deep: bool = True) -> dict:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments by name, as scikit-learn asks for them."""
-        names = ("n_bits", "units", "class_balance", "margin", "ridge", "seed", "dtype")
-        return {**{name: getattr(self, name) for name in names}, "device": self._device_asked_for}
+        return {name: getattr(self, name) for name in self.settings} | {"device": self._device_asked_for}
 
-    def partial_fit(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None) -> "ExactHashing":
-        """Learn new items; what was learned before stays part of it, exactly.
+    def __repr__(self) -> str:
+        return written_call(type(self).__name__, self.get_params())
+
+    def partial_fit(
+        self, image: np.ndarray, text: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None
+    ) -> "ExactHashing":
+        """Learn new items; all that was learned before stays part of it, exactly.
 
         Parameters
         ----------
-        image, text : float (n, d_image), (n, d_text), frozen features
-        labels : bool (n, n_classes); later calls may know more classes, added behind
-        groups : (n,), items that are held out together when the ridge is chosen; None
-            holds out single items
+        image, text : float array (n, d_image), (n, d_text)
+            Frozen features.
+        labels : bool array (n, n_classes)
+            Later calls may know more classes, added behind.
+        groups : array (n,), optional
+            Items of one group are held out together when the ridge is chosen; None holds out
+            single items.
 
         Returns
         -------
@@ -160,56 +196,90 @@ class ExactHashing:
         self._refit()
         return self
 
-    def shard(self) -> "ExactHashing":
-        """A copy with the same features and codes that holds no items: for `add` elsewhere and `merge` here."""
+    def shard(self, *, device: str | None = None) -> "ExactHashing":
+        """A copy with the same features and codes that holds no items: for `add` elsewhere and `merge` here.
+
+        Parameters
+        ----------
+        device : str, optional
+            "auto", or a torch device, for the copy; None for this learner's.
+        """
         self._need_features()
-        other = ExactHashing(**self.get_params())
-        other.features, other.choices, other.codes = self.features, self.choices, self.codes.copy()
+        parameters = self.get_params()
+        if device is not None:
+            parameters["device"] = device
+        other = ExactHashing(**parameters)
+        other.features = self.features
+        other.choices = self.choices
+        other.codes = self.codes.copy()
         return other
 
     def add(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> "ExactHashing":
         """Add items to the sums alone: no code is learned, nothing fitted. Returns self."""
         labels = checked_items(image, text, labels)
-        for side, x in zip(SIDES, (image, text)):
+        sides = dict(zip(SIDES, (image, text), strict=True))
+        for side, x in sides.items():
             self.features[side].check(x)  # before anything is counted
-        labelled = labels.any(1)
+        kept = np.flatnonzero(labels.any(1))
         self._grow(labels.shape[1])
-        vectors, rows, counts = np.unique(self._wide(labels[labelled]), axis=0, return_inverse=True, return_counts=True)
-        rows = torch.as_tensor(self.codes.add(vectors, counts)[rows.ravel()], device=self.device)
-        kept = np.flatnonzero(labelled)
-        for side, x in zip(SIDES, (image, text)):
+        vectors, places, counts = np.unique(
+            self._wide(labels[kept]), axis=0, return_inverse=True, return_counts=True
+        )
+        rows = torch.as_tensor(self.codes.add(vectors, counts)[places.ravel()], device=self.device)
+        for side, x in sides.items():
             sums = self._sums(side)
             for start in range(0, len(kept), _ROWS):
                 part = slice(start, start + _ROWS)
                 sums.add(self._phi(side, x[kept[part]]), rows[part])
         return self
 
-    def merge(self, *others: "ExactHashing") -> "ExactHashing":
-        """Add the items that others have seen, and learn what codes are missing. Returns self.
+    def summed(self) -> LabelSums:
+        """The sums over the items of this learner, ready to travel: for `add_sums` elsewhere."""
+        seen = np.flatnonzero(self.codes.counts)
+        rows = seen[lexicographic_order(self.codes.vectors[seen])]
+        sides = {side: sums.of_rows(rows) for side, sums in self.sums.items()}
+        return LabelSums(self.codes.vectors[rows], self.codes.counts[rows], sides)
 
-        Others come from `shard` of this one, or of what this one is a shard of.
+    def add_sums(self, summed: LabelSums) -> "ExactHashing":
+        """Add items that a shard has summed; as in `add`, no code is learned, nothing fitted. Returns self."""
+        self._grow(summed.vectors.shape[1])
+        rows = torch.as_tensor(self.codes.add(self._wide(summed.vectors), summed.counts), device=self.device)
+        for side in SIDES:
+            sums = self._sums(side)
+            if side in summed.sides:
+                sums.merge(summed.sides[side], rows)
+        return self
+
+    def merge(self, *others: "ExactHashing") -> "ExactHashing":
+        """Add the items that others have seen, and learn the codes that are missing. Returns self.
+
+        Others come from `shard` of this one, or of the learner of which this one is a shard.
 
         Raises
         ------
         DataError
-            where features differ, or two of them have given out codes that the other does not
+            Where features differ, or two of them have given out codes that the other does not
             know: codes given apart collide. Nothing is changed then.
         """
         check_kin((self, *others))
         for other in others:
-            self._merge_sums(other)
+            self._grow(other.codes.vectors.shape[1])
+            self.codes.take_over(other.codes)
+            self.add_sums(other.summed())
         self.codes.learn()
         self._refit()
         return self
 
     def recode(self) -> Recoding:
-        """Learn all codes anew, as if everything had come at once, and refit both functions; no item is needed.
+        """Learn all codes again, as if everything had come at once, and refit both functions; no item is needed.
 
-        What is stored elsewhere under the old codes must then be stored under
-        `codes_of` its labels. Without labels it must be encoded from its features again.
+        Items stored elsewhere under the old codes must then be stored under `codes_of` their
+        labels. Those without labels must be encoded from their features again.
         """
         self._need_fit()
-        start, before, objective = time.perf_counter(), self.codes.codes.copy(), code_objective(self.codes)
+        start = time.perf_counter()
+        before = self.codes.codes.copy()
+        objective = code_objective(self.codes)
         self.codes.learn_anew()
         self._refit()
         changed = self.codes.codes != before
@@ -226,34 +296,43 @@ class ExactHashing:
     def codes_of(self, labels: np.ndarray) -> np.ndarray:
         """The fixed codes of label vectors seen before, int8 (n, n_bits) in {-1, +1}."""
         rows = self.codes.rows_of(self._wide(checked_labels(labels)))
-        unknown = (rows < 0) | ~np.append(self.codes.coded, False)[rows]
+        unknown = rows < 0
+        unknown[~unknown] = ~self.codes.coded[rows[~unknown]]
         if unknown.any():
-            raise DataError(f"labels of row {int(unknown.argmax())} were never learned together; codes_of knows label vectors of learned items alone")
+            raise DataError(
+                f"labels of row {int(unknown.argmax())} were never learned together; "
+                f"codes_of knows label vectors of learned items alone"
+            )
         return self.codes.codes[rows]
 
-    def relaxed_image(self, image: np.ndarray) -> np.ndarray:
-        """W^T phi of image features (n, d_image): (n, n_bits) real; its sign is the code, its size how sure."""
-        return self._relaxed("image", image)
+    @torch.no_grad()
+    def relaxed(self, side: str, features: np.ndarray) -> np.ndarray:
+        """W^T phi of one side's features (n, d): (n, n_bits) real; its sign is the code, its size how sure."""
+        self._need_fit()
+        starts = range(0, max(len(features), 1), _ROWS)
+        weights = self.weights[check_side(side)]
+        parts = [self._phi(side, features[start : start + _ROWS]) @ weights for start in starts]
+        return torch.cat(parts).cpu().numpy()
 
-    def relaxed_text(self, text: np.ndarray) -> np.ndarray:
-        """W^T phi of text features (n, d_text): (n, n_bits) real; its sign is the code, its size how sure."""
-        return self._relaxed("text", text)
+    def encode(self, side: str, features: np.ndarray) -> np.ndarray:
+        """Hash codes int8 (n, n_bits) in {-1, +1} of one side's features (n, d)."""
+        return binarize(self.relaxed(side, features))
 
     def encode_image(self, image: np.ndarray) -> np.ndarray:
         """Hash codes int8 (n, n_bits) in {-1, +1} of image features (n, d_image)."""
-        return binarize(self.relaxed_image(image))
+        return self.encode("image", image)
 
     def encode_text(self, text: np.ndarray) -> np.ndarray:
         """Hash codes int8 (n, n_bits) in {-1, +1} of text features (n, d_text)."""
-        return binarize(self.relaxed_text(text))
+        return self.encode("text", text)
 
     def encode_pair(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """Hash codes int8 (n, n_bits) of items of which both sides are known and labels are not: the sign of the summed outputs.
+        """Hash codes int8 (n, n_bits) of items without labels whose two sides are known: signs of the summed outputs.
 
         For a database without labels this is far better than one side's code: each side
         says how sure it is of every bit.
         """
-        return binarize(self.relaxed_image(image) + self.relaxed_text(text))
+        return binarize(self.relaxed("image", image) + self.relaxed("text", text))
 
     @property
     def n_items(self) -> int:
@@ -263,7 +342,8 @@ class ExactHashing:
     @property
     def state_bytes(self) -> int:
         """Bytes of the sums, codes and label vectors: they depend on features and label vectors, not on items."""
-        return sum(sums.nbytes for sums in self.sums.values()) + self.codes.codes.nbytes + self.codes.vectors.nbytes + self.codes.counts.nbytes
+        of_codes = self.codes.codes.nbytes + self.codes.vectors.nbytes + self.codes.counts.nbytes
+        return sum(sums.nbytes for sums in self.sums.values()) + of_codes
 
     def label_weights(self) -> np.ndarray:
         """w, the weight of each label vector's targets, float64 (n_label_vectors,); the mean over items is 1."""
@@ -278,12 +358,6 @@ class ExactHashing:
     def _phi(self, side, x):
         return self.features[side](x, dtype=DTYPES[self.dtype], device=self.device)
 
-    @torch.no_grad()
-    def _relaxed(self, side, x):
-        self._need_fit()
-        parts = [self._phi(side, x[start : start + _ROWS]) @ self.weights[side] for start in range(0, max(len(x), 1), _ROWS)]
-        return torch.cat(parts).cpu().numpy()
-
     def _need_fit(self):
         if not self.weights:
             raise DataError("these hash functions have learned nothing yet; call partial_fit first")
@@ -294,16 +368,19 @@ class ExactHashing:
 
     def _make_features(self, image, text):
         seeds = np.random.SeedSequence(self.seed).generate_state(2)
-        for side, x, seed in zip(SIDES, (image, text), seeds):
+        for side, x, seed in zip(SIDES, (image, text), seeds, strict=True):
             self.features[side] = RandomFeatures.made_from(x, units=self.units, seed=int(seed))
             if self.ridge is not None:
                 self.choices[side] = RidgeChoice(self.ridge, 1.0, self.units, float("nan"), ())
 
     def _choose(self, image, text, labels, held):
         rows = torch.as_tensor(self.codes.rows_of(self._wide(labels[held])), device=self.device)
-        for side, x in zip(SIDES, (image, text)):
-            choice = choose_ridge(self.sums[side], self._phi(side, x[held]), rows, self._targets(), self.features[side].n_plain)
-            self.choices[side], self.features[side] = choice, self.features[side].first(choice.units)
+        for side, x in zip(SIDES, (image, text), strict=True):
+            features = self.features[side]
+            phi = self._phi(side, x[held])
+            choice = choose_ridge(self.sums[side], phi, rows, self._targets(), features.n_plain)
+            self.choices[side] = choice
+            self.features[side] = features.first(choice.units)
             self.sums[side] = self.sums[side].first(self.features[side].width)
 
     def _refit(self):
@@ -311,7 +388,8 @@ class ExactHashing:
             return
         targets = self._targets()
         for side, sums in self.sums.items():
-            factor = sums.factor(self.choices[side].penalty(self.features[side].n_plain, self.device), DTYPES[self.dtype])
+            penalty = self.choices[side].penalty(self.features[side].n_plain, self.device)
+            factor = sums.factor(penalty, DTYPES[self.dtype])
             self.weights[side] = sums.solve(factor, targets)
 
     def _sums(self, side):
@@ -319,14 +397,6 @@ class ExactHashing:
             self.sums[side] = ModalitySums.empty(len(self.codes), self.features[side].width, self.device)
         self.sums[side].grow(len(self.codes))
         return self.sums[side]
-
-    def _merge_sums(self, other):
-        self._grow(other.codes.vectors.shape[1])
-        rows = torch.as_tensor(self.codes.merge(other.codes), device=self.device)
-        for side in SIDES:
-            sums = self._sums(side)
-            if side in other.sums:
-                sums.merge(other.sums[side], rows)
 
     def _grow(self, n_classes):
         if n_classes > self.codes.vectors.shape[1]:

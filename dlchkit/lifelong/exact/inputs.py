@@ -1,22 +1,27 @@
-"""What exact hashing can learn from and merge with; anything else ends in one line."""
+"""Checks of items to learn and of learners to merge; a mistake ends in one line."""
 
 import numpy as np
 
+from dlchkit.data import SIDES
 from dlchkit.errors import DataError
-
-SIDES = ("image", "text")
 
 
 def checked_items(image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Labels as bool, if these are rows of the same items and all features finite."""
-    shapes = np.shape(image), np.shape(text), np.shape(labels)
-    if any(len(shape) != 2 for shape in shapes) or len({len(part) for part in (image, text, labels)}) > 1 or len(labels) == 0:
-        raise DataError(f"image {shapes[0]}, text {shapes[1]} and labels {shapes[2]} must be rows of the same items, one at least")
+    parts = (image, text, labels)
+    tables = all(len(np.shape(part)) == 2 for part in parts)
+    if not tables or len({len(part) for part in parts}) > 1 or len(labels) == 0:
+        raise DataError(
+            f"image {np.shape(image)}, text {np.shape(text)} and labels {np.shape(labels)} "
+            f"must be rows of the same items, one at least"
+        )
     labels = checked_labels(labels)
-    for name, x in (("image", image), ("text", text)):
-        if not np.isfinite(x).all():
+    for side, x in zip(SIDES, (image, text), strict=True):
+        broken = ~np.isfinite(x).all(1)
+        if broken.any():
             raise DataError(
-                f"{name} features of row {int((~np.isfinite(x)).any(1).argmax())} are not finite; an item that cannot be seen cannot be learned"
+                f"{side} features of row {int(broken.argmax())} are not finite; "
+                f"an item that cannot be seen cannot be learned"
             )
     return labels
 
@@ -29,13 +34,19 @@ def checked_labels(labels: np.ndarray) -> np.ndarray:
     return labels.astype(bool)
 
 
-def check_kin(all_of_them: tuple) -> None:
+def check_kin(learners: tuple) -> None:
     """Refuse learners whose sums or codes cannot be put together."""
-    first, *rest = all_of_them
+    first, *rest = learners
     first._need_features()
-    for other, side in ((other, side) for other in rest for side in SIDES):
-        if other.n_bits != first.n_bits or not first.features[side].equals(other.features.get(side)):
-            raise DataError(f"{side} features or code lengths differ; only shards of one ancestor can be merged, see shard()")
-    leader = max(all_of_them, key=lambda one: one.codes.coded.sum())
-    if any(not leader.codes.knows_codes_of(other.codes) for other in all_of_them):
-        raise DataError("codes were given out in two places, so they may collide; let shards add() their items, and give codes once, in merge()")
+    for other in rest:
+        for side in SIDES:
+            if other.n_bits != first.n_bits or not first.features[side].equals(other.features.get(side)):
+                raise DataError(
+                    f"{side} features or code lengths differ; only shards of one ancestor can be merged, see shard()"
+                )
+    leader = max(learners, key=lambda one: one.codes.coded.sum())
+    if not all(leader.codes.knows_codes_of(other.codes) for other in learners):
+        raise DataError(
+            "codes were given out in two places, so they may collide; "
+            "let shards add() their items, and give codes once, in merge()"
+        )

@@ -23,15 +23,24 @@ class LabelCodes:
 
     Parameters
     ----------
-    margin : :math:`\\delta` in [0, 1], how far items without a common label are pushed apart:
-        0 asks for orthogonal codes, 1 (targets 2s - 1) for opposite ones
+    n_bits : int
+        Code length, a multiple of 8.
+    n_classes : int
+    margin : float
+        :math:`\\delta` in [0, 1], how far items without a common label are pushed apart: 0 asks
+        for orthogonal codes, 1 (targets 2s - 1) for opposite ones.
+    seed : int
 
     Attributes
     ----------
-    vectors : bool (n_label_vectors, n_classes), in the order of their arrival
-    counts : int64 (n_label_vectors,), items of each
-    codes : int8 (n_label_vectors, n_bits), 0 in rows that have no code yet
-    starts : int8 (n_classes, n_bits), the code from which each class begins; 0: never seen
+    vectors : bool array (n_label_vectors, n_classes)
+        In the order of their arrival.
+    counts : int64 array (n_label_vectors,)
+        Items of each.
+    codes : int8 array (n_label_vectors, n_bits)
+        0 in rows that have no code yet.
+    starts : int8 array (n_classes, n_bits)
+        The code from which each class begins; 0 where a class was never seen.
 
     Notes
     -----
@@ -48,7 +57,9 @@ class LabelCodes:
     """
 
     def __init__(self, n_bits: int, n_classes: int, *, margin: float, seed: int):
-        self.n_bits, self.margin, self.seed = check_n_bits(n_bits), margin, seed
+        self.n_bits = check_n_bits(n_bits)
+        self.margin = margin
+        self.seed = seed
         self.vectors = np.zeros((0, n_classes), dtype=bool)
         self.counts = np.zeros(0, dtype=np.int64)
         self.codes = np.zeros((0, n_bits), dtype=np.int8)
@@ -60,7 +71,9 @@ class LabelCodes:
     def copy(self) -> "LabelCodes":
         """The same vectors and codes, with no items counted."""
         other = LabelCodes(self.n_bits, self.vectors.shape[1], margin=self.margin, seed=self.seed)
-        other.vectors, other.codes, other.starts = self.vectors.copy(), self.codes.copy(), self.starts.copy()
+        other.vectors = self.vectors.copy()
+        other.codes = self.codes.copy()
+        other.starts = self.starts.copy()
         other.counts = np.zeros_like(self.counts)
         return other
 
@@ -86,19 +99,18 @@ class LabelCodes:
         np.add.at(self.counts, rows, counts)
         return rows
 
-    def merge(self, other: "LabelCodes") -> np.ndarray:
-        """Count what ``other`` has counted and take over codes that are missing here. Returns the rows of its vectors."""
-        vectors = _as_wide_as(self.vectors, other.vectors)
-        rows = self.add(vectors, other.counts)
+    def take_over(self, other: "LabelCodes") -> None:
+        """Take over the codes and starts of ``other`` that are missing here; no item is counted."""
+        vectors = _as_wide_as(self.vectors, other.vectors[other.coded])
+        rows = self.add(vectors, np.zeros(len(vectors), dtype=np.int64))
         missing = ~self.coded[rows]
-        self.codes[rows[missing]] = other.codes[missing]
+        self.codes[rows[missing]] = other.codes[other.coded][missing]
         unstarted = np.flatnonzero(~self.starts[: len(other.starts)].any(1))
         self.starts[unstarted] = other.starts[unstarted]
-        return rows
 
     def knows_codes_of(self, other: "LabelCodes") -> bool:
         """True where every code that ``other`` has given out is the same here."""
-        if self.vectors.shape[1] < other.vectors[other.coded].any(0).nonzero()[0].max(initial=-1) + 1:
+        if self.vectors.shape[1] < np.flatnonzero(np.any(other.vectors[other.coded], axis=0)).max(initial=-1) + 1:
             return False
         width = self.vectors.shape[1]
         rows = self.rows_of(_as_wide_as(self.vectors, other.vectors[other.coded][:, :width]))
@@ -110,40 +122,54 @@ class LabelCodes:
         return self.codes[:, 0] != 0
 
     def learn(self) -> None:
-        """Give every row without a code one; all others stay."""
-        new = ~self.coded
-        if new.any():
-            self._start_classes(self.vectors[new].any(0))
-            unit = unit_labels(self.vectors[new])
-            self._descend(new, np.where(unit @ self.starts >= 0, 1.0, -1.0))
+        """Give every row without a code one; all others stay.
 
-    def _descend(self, new: np.ndarray, start: np.ndarray) -> None:
-        """Give these rows, bool (n_label_vectors,), the codes that descent from ``start`` finds beside all others."""
+        New rows descend in lexicographic order of their vectors and not in that of their arrival,
+        so that sums of shards give the same codes whichever shard came first.
+        """
+        new = np.flatnonzero(~self.coded)
+        self._learn_rows(new[lexicographic_order(self.vectors[new])])
+
+    def _learn_rows(self, rows: np.ndarray) -> None:
+        if len(rows) > 0:
+            vectors = self.vectors[rows]
+            self._start_classes(np.any(vectors, axis=0))
+            self._descend(rows, np.where(unit_labels(vectors) @ self.starts >= 0, 1.0, -1.0))
+
+    def _descend(self, rows: np.ndarray, start: np.ndarray) -> None:
+        """Give these rows, int64 (m,), the codes that descent from ``start`` finds beside those of all other rows."""
+        others = np.setdiff1d(np.arange(len(self)), rows)
         unit = unit_labels(torch.as_tensor(self.vectors, dtype=torch.float64))
         weights = torch.as_tensor(np.maximum(self.counts, 1), dtype=torch.float64)[:, None]
-        old, fresh = torch.as_tensor(~new), torch.as_tensor(new)
-        given = torch.as_tensor(self.codes[~new], dtype=torch.float64) * weights[old]
-        pull = self.n_bits * ((1 + self.margin) * unit[fresh] @ (unit[old].T @ given) - self.margin * given.sum(0))
-        gram = given.T @ torch.as_tensor(self.codes[~new], dtype=torch.float64)
-        wanted = self.n_bits * similarity_target(unit[fresh], unit[fresh], self.margin)
-        found = _descend_together(torch.as_tensor(start), pull, gram, wanted, weights[fresh])
-        self.codes[new] = found.numpy().astype(np.int8)
+        codes = torch.as_tensor(self.codes, dtype=torch.float64)
+        new = torch.as_tensor(rows)
+        old = torch.as_tensor(others)
+        given = codes[old] * weights[old]
+        pull = self.n_bits * ((1 + self.margin) * unit[new] @ (unit[old].T @ given) - self.margin * given.sum(0))
+        gram = given.T @ codes[old]
+        wanted = self.n_bits * similarity_target(unit[new], unit[new], self.margin)
+        found = _descend_together(torch.as_tensor(start), pull, gram, wanted, weights[new])
+        self.codes[rows] = found.numpy().astype(np.int8)
 
     def learn_anew(self) -> None:
-        """Free all codes at once: descend from a fresh start and from the codes given out, and keep the best of the three.
+        """Free all codes at once and keep the best of three: the codes given out, and two descents.
 
         The objective never rises; where nothing better is found, every code stays.
         """
-        given, starts = self.codes.copy(), self.starts.copy()
+        every = np.arange(len(self))
+        given = self.codes.copy()
+        starts = self.starts.copy()
         candidates = [(code_objective(self), given, starts)]
-        self._descend(np.ones(len(self), dtype=bool), given.astype(np.float64))
+        self._descend(every, given.astype(np.float64))
         candidates.append((code_objective(self), self.codes.copy(), starts))
-        self.codes[:], self.starts[:] = 0, 0
-        self.learn()
+        self.codes[:] = 0
+        self.starts[:] = 0
+        self._learn_rows(every)
         candidates.append((code_objective(self), self.codes, self.starts))
         _, self.codes, self.starts = min(candidates, key=lambda one: one[0])
 
     def _start_classes(self, wanted: np.ndarray) -> None:
+        """Give each class of this mask a start, if it has none."""
         rows = _hadamard_rows(self.n_bits, self.seed)
         used = int((self.starts[:, 0] != 0).sum())
         for nth, column in enumerate(np.flatnonzero(wanted & (self.starts[:, 0] == 0)), start=used):
@@ -151,31 +177,44 @@ class LabelCodes:
             self.starts[column] = rows[nth] if nth < len(rows) else drawn
 
 
-def _as_wide_as(vectors, narrower):
+def lexicographic_order(vectors: np.ndarray) -> np.ndarray:
+    """Positions that sort rows by their first column, then by their second and so on, int64 (n,).
+
+    Examples
+    --------
+    >>> lexicographic_order(np.array([[1, 0], [0, 1], [0, 0]], dtype=bool))
+    array([2, 1, 0])
+    """
+    return np.lexsort(vectors.T[::-1]) if vectors.size else np.arange(len(vectors))
+
+
+def _as_wide_as(vectors: np.ndarray, narrower: np.ndarray) -> np.ndarray:
     return np.pad(narrower, ((0, 0), (0, vectors.shape[1] - narrower.shape[1])))
 
 
 def _hadamard_rows(n_bits: int, seed: int) -> np.ndarray:
     """Rows of a Hadamard matrix in random order, a random sign per bit, then their opposites: int8 (m, n_bits)."""
     random = np.random.default_rng(seed)
-    size = 1 << (n_bits - 1).bit_length()
-    rows = hadamard(size, dtype=np.int8)[1:, :n_bits] * random.choice(np.array([-1, 1], dtype=np.int8), n_bits)
+    size = 1 << (n_bits - 1).bit_length()  # the next power of two
+    rows = hadamard(size)[1:, :n_bits].astype(np.int8) * random.choice(np.array([-1, 1], dtype=np.int8), n_bits)
     rows = rows[random.permutation(len(rows))]
     return np.concatenate([rows, -rows])
 
 
 def similarity_target(unit_a, unit_b, margin: float):
-    """t = (1 + margin) s - margin for rows of unit label vectors: 1 for equal ones, -margin where no label is shared."""
+    """t = (1 + margin) s - margin of unit label vectors: 1 for equal ones, -margin where no label is shared."""
     return (1 + margin) * unit_a @ unit_b.T - margin
 
 
-def _descend_together(codes, pull, gram, wanted, weights):
+def _descend_together(codes, pull, gram, wanted, weights) -> torch.Tensor:
     """Descend over new codes that also see each other: in turns, each time with the others as they were."""
-    best, best_value = codes, np.inf
+    best = codes
+    best_value = np.inf
     for _ in range(ROUNDS):
         value = _value(codes, pull, gram, wanted, weights)
         if value < best_value:
-            best, best_value = codes, value
+            best = codes
+            best_value = value
         weighed = codes * weights
         moved = descend(codes, pull + wanted @ weighed, gram + weighed.T @ codes)
         if torch.equal(moved, codes):
@@ -184,7 +223,7 @@ def _descend_together(codes, pull, gram, wanted, weights):
     return best if best_value <= _value(codes, pull, gram, wanted, weights) else codes
 
 
-def _value(codes, pull, gram, wanted, weights):
+def _value(codes, pull, gram, wanted, weights) -> float:
     """The objective of `LabelCodes` up to a constant: pairs of new and old count twice, as both orders do."""
     with_old = (((codes @ gram) * codes).sum(1) - 2 * (pull * codes).sum(1)) @ weights[:, 0]
     among_new = ((wanted - codes @ codes.T) ** 2 * (weights @ weights.T)).sum()
@@ -192,7 +231,7 @@ def _value(codes, pull, gram, wanted, weights):
 
 
 def code_objective(codes: LabelCodes) -> float:
-    """How far inner products of codes are from what labels ask for, a mean over pairs of items: 0 is perfect.
+    """Squared distance of inner products of codes from their targets, a mean over pairs of items: 0 is perfect.
 
     .. math:: \\sum_{ij} n_i n_j (t_{ij} - \\langle b_i, b_j \\rangle / K)^2 \\Big/ \\sum_{ij} n_i n_j
     """

@@ -20,8 +20,9 @@ class RandomFeatures:
 
     Attributes
     ----------
-    mean : float32 (d,)
-    layer : float32 (d, units); units may be 0
+    mean : float32 tensor (d,)
+    layer : float32 tensor (d, units)
+        Units may be 0.
 
     Notes
     -----

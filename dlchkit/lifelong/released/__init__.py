@@ -1,1 +1,1 @@
-"""The authors' released demo of DLCH, and its bugs, each of which can be switched."""
+"""DLCH's demo as its authors released it, and its bugs, each of which can be fixed by name."""
