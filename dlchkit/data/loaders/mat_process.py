@@ -45,8 +45,8 @@ def read_variables(path: Path, names: Sequence[str] = ()) -> tuple[list[str], di
         if done.returncode != 0:
             raise ReaderFailed("its reader crashed")
         with np.load(answer, allow_pickle=False) as arrays:
-            about = json.loads(arrays["about"].item())
-            numbers = {name: arrays[str(i)] for i, name in enumerate(about["numbers"])}
+            about = json.loads(arrays["arr_0"].item())
+            numbers = {name: arrays[f"arr_{i}"] for i, name in enumerate(about["numbers"], start=1)}
     return about["held"], about["others"] | numbers
 
 
@@ -61,7 +61,7 @@ def _write_variables(path: str, answer: str, names: list[str]) -> None:
     numbers = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     others = {name: value for name, value in values.items() if name not in numbers}
     about = json.dumps({"held": held, "numbers": list(numbers), "others": others})
-    np.savez(answer, about=np.array(about), **{str(i): array for i, array in enumerate(numbers.values())})
+    np.savez(answer, np.array(about), *numbers.values())
 
 
 def _plain(values) -> np.ndarray | list | str:

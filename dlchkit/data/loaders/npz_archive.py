@@ -59,7 +59,7 @@ def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
     else:
         class_names = named_classes(path.parent, n_classes)
     return assemble(
-        ids=names.get("ids", np.arange(n).astype(np.str_)),
+        ids=names["ids"] if "ids" in names else np.arange(n).astype(np.str_),
         labels=labels,
         class_names=class_names,
         groups=names.get("groups"),
