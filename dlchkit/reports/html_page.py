@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from pathlib import Path
 
 from dlchkit import plotting
@@ -131,7 +132,7 @@ def _write(
         n_failed=sum(run.state == "failed" for section in sections for run in section.unfinished),
     )
     with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(re.sub(r"\n\s+", "\n", page), encoding="utf-8")  # indents are 5% of a large page
     return path
 
 
