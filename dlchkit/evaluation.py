@@ -12,6 +12,7 @@ right if it has all of them. ``right`` is null where nothing was meant.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -152,13 +153,13 @@ def _undefined(*shape: int) -> dict[str, np.ndarray]:
 
 
 def compare(
-    learners: list[Learner], stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None
+    learners: Iterable[Learner], stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None
 ) -> dict[str, MethodRecord]:
     """One protocol for all: the same stream for each learner in turn, `run_once` for single-stage methods.
 
     Parameters
     ----------
-    learners : list of Learner
+    learners : iterable of Learner
     stream : tuple of Stage
     databases : tuple of str
         See `run_stream`.

@@ -10,6 +10,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dlchkit.cli import main
+from dlchkit.runs.notebook import notebook_path, read_parameters
 from dlchkit.runs.plan import load_plan
 
 PARAMETERS = """
@@ -46,9 +47,14 @@ if n_bits == 32 and not os.path.exists(f"{out}/kernel"):
     os.rename(f"{out}/kernel.tmp", f"{out}/kernel")
     time.sleep(600)
 """
-_SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32}
-_SMALLEST |= {"bit_lengths": [8, 64]}
-SMALLEST_TOUR = [word for name, value in _SMALLEST.items() for word in ("-p", name, str(value))]  # options of the tour
+SMALLEST = {"n_pairs": 300, "n_source": 120, "n_items": 120, "epochs": 2, "transfer_epochs": 2, "width": 32}
+SMALLEST |= {"bit_lengths": [8, 64]}
+
+
+def smallest_tour(*notebooks):
+    """Return the options of the smallest tour, or of one through these notebooks alone."""
+    known = set().union(*(read_parameters(notebook_path(name)) for name in notebooks)) if notebooks else set(SMALLEST)
+    return [word for name, value in SMALLEST.items() if name in known for word in ("-p", name, str(value))]
 
 
 def write_sweep(folder, *cells, name="small", **entries):

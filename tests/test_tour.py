@@ -1,10 +1,11 @@
 """The tour at its smallest: six notebooks and one report, a stop half-way, and two notebooks on own data."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
-from small_sweep import SMALLEST_TOUR
+from small_sweep import smallest_tour
 
 from dlchkit.cli import main
 from dlchkit.data.catalog import load
@@ -26,7 +27,7 @@ def runs_in(folder):
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
     folder = tmp_path_factory.mktemp("out")
-    assert main(["tour", "-o", str(folder), *SMALLEST_TOUR]) == 0
+    assert main(["tour", "-o", str(folder), *smallest_tour()]) == 0
     return folder
 
 
@@ -62,7 +63,7 @@ def test_the_report_is_one_page(tour):
 def test_a_stopped_tour_goes_on_where_it_was(tour, capsys):
     (runs_in(tour) / "05_report" / "result.json").unlink()
     kept = (runs_in(tour) / "03_increments" / "result.json").stat().st_mtime_ns
-    assert main(["tour", "-o", str(tour), *SMALLEST_TOUR]) == 0
+    assert main(["tour", "-o", str(tour), *smallest_tour()]) == 0
     shown = capsys.readouterr().out
     assert "6 runs: 5 done before, 1 to do" in shown
     assert shown.splitlines()[-1] == str((runs_in(tour) / "05_report" / "report.html").resolve())
@@ -93,10 +94,11 @@ def write_items(folder):
 
 def test_own_pictures_and_texts_take_the_same_way(tmp_path, capsys, monkeypatch):
     write_items(tmp_path)
-    (tmp_path / "tour.yaml").write_text("{title: Two of the six, notebook: [00_tour, 03_increments], seeds: [0]}")
+    notebooks = ["00_tour", "03_increments"]
+    (tmp_path / "tour.yaml").write_text(json.dumps({"title": "Two of the six", "notebook": notebooks, "seeds": [0]}))
     monkeypatch.setattr("dlchkit.runs.tour.resource_folder", lambda name: tmp_path)
     columns = ["--text", "caption", "--labels", "shows", "--min-class-size", "12"]
-    options = ["tour", "--data", str(tmp_path), *columns, "-o", str(tmp_path / "out"), *SMALLEST_TOUR]
+    options = ["tour", "--data", str(tmp_path), *columns, "-o", str(tmp_path / "out"), *smallest_tour(*notebooks)]
     assert main(options) == 2
     assert main([*options, "--skip-bad-rows"]) == 0
     assert "left out:" in capsys.readouterr().out

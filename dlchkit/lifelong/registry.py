@@ -10,7 +10,7 @@ from dlchkit.lifelong.finetune import FineTuning
 from dlchkit.lifelong.frozen import FrozenFirstStage
 from dlchkit.lifelong.itq import IterativeQuantization
 from dlchkit.lifelong.joint import JointRetraining
-from dlchkit.lifelong.learner import Method
+from dlchkit.lifelong.learner import Learner, Method
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
 from dlchkit.lifelong.replay import ExperienceReplay
@@ -35,7 +35,9 @@ METHODS: dict[str, type[Method]] = {
 }
 
 
-def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training) -> list:
+def make_learners(
+    names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training
+) -> list[Learner]:
     """Learners by name, all with the same bits, seed and training.
 
     Parameters
@@ -70,7 +72,7 @@ def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: 
     return [_made(METHODS[name], n_bits, wanted) for name in names]
 
 
-def _made(method, n_bits: int, wanted: dict):
+def _made(method, n_bits: int, wanted: dict) -> Learner:
     return method(n_bits, **{name: value for name, value in wanted.items() if name in method.settings})
 
 

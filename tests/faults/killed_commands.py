@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from remains import Remains, state_of, temporary_files
-from small_sweep import SMALLEST_TOUR, write_sweep
+from small_sweep import smallest_tour, write_sweep
 
 from dlchkit.records import RunRecord
 from dlchkit.runs.plan import load_plan
@@ -27,7 +27,7 @@ def sweep_command(folder: Path) -> list[str]:
 
 def tour_command(folder: Path) -> list[str]:
     """The smallest tour, which has six runs."""
-    return ["tour", "-o", str(folder / "out"), *SMALLEST_TOUR]
+    return ["tour", "-o", str(folder / "out"), *smallest_tour()]
 
 
 COMMANDS = {"sweep": (sweep_command, 4), "tour": (tour_command, 6)}  # the command and its number of records
