@@ -283,10 +283,13 @@ def _parser() -> argparse.ArgumentParser:
     one = command(results, "Write tidy rows or the results page from the records of sweeps.")
     one.add_argument("folder", nargs="+", metavar="DIR", help="folder given to sweep -o")
     rows = one.add_mutually_exclusive_group()
-    to_file = {"metavar": "FILE", "nargs": "?", "const": OUT}
-    rows.add_argument("--csv", **to_file, help="a row for each run and method; without FILE, to the standard output")
-    rows.add_argument("--json", **to_file, help="the same as JSON")
-    rows.add_argument("--parquet", **to_file, help="the same as Parquet (needs the extra 'parquet')")
+    formats = {
+        "--csv": "a row for each run and method; without FILE, to the standard output",
+        "--json": "the same as JSON",
+        "--parquet": "the same as Parquet (needs the extra 'parquet')",
+    }
+    for option, summary in formats.items():
+        rows.add_argument(option, metavar="FILE", nargs="?", const=OUT, help=summary)
     one.add_argument("--page", metavar="FILE.md", help="tables with intervals over seeds, in Markdown")
 
     one = command(fit, "Learn exact hashing from shards of features, side by side; only their sums are put together.")

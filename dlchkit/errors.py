@@ -26,7 +26,22 @@ class DataError(ValueError):
 
 
 class NotebookFailed(RuntimeError):
-    """A cell failed or a kernel died; the message names notebook, cell and error."""
+    """A cell failed or a kernel died; the message names notebook, cell and error.
+
+    Attributes
+    ----------
+    reason : str
+        the error alone
+    cell : int or None
+        position of the failed cell
+    """
+
+    def __init__(self, reason: str, *, notebook: str = "", cell: int | None = None, partial: str = ""):
+        self.reason = reason
+        self.cell = cell
+        place = notebook if cell is None else f"{notebook}, cell {cell}"
+        kept = f" (partial notebook: {partial})" if partial else ""
+        super().__init__(f"{place}: {reason}{kept}" if place else f"{reason}{kept}")
 
 
 def nearest_name(name: object, known: Iterable[str]) -> str:

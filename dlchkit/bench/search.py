@@ -112,7 +112,7 @@ def _measure(kind, packed, query_bits, farthest, k, repeat) -> dict:
     calls = {"ours": (index.search, (queries, k)), "plain": (plain.search, (query_bits, k))}
     first, answer = seconds_of(*calls["ours"])
     times = int(np.ceil(AT_LEAST / first))
-    runs = {"ours": [], "plain": []}
+    runs: dict[str, list[float]] = {"ours": [], "plain": []}
     for turn in range(repeat):
         for name in list(calls)[:: 1 if turn % 2 else -1]:
             runs[name].append(_mean_seconds(*calls[name], times))

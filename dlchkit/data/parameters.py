@@ -98,12 +98,13 @@ def read_yaml(path: Path, what: str) -> Any:
     Aliases (``*name``) are refused: a short file of them can stand for billions of values.
     """
     import yaml
+    from yaml.composer import ComposerError
 
     class Plain(yaml.SafeLoader):
         def compose_node(self, parent, index):
             if self.check_event(yaml.AliasEvent):
                 mark = self.peek_event().start_mark
-                raise yaml.composer.ComposerError(None, None, "it holds an alias; write the value out", mark)
+                raise ComposerError(None, None, "it holds an alias; write the value out", mark)
             return super().compose_node(parent, index)
 
     try:

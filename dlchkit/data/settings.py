@@ -120,6 +120,7 @@ def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSetti
     [10, 3, 3]
     """
     file = _data_file(str(data))
+    settings: dict[str, Any]
     if file is None:
         settings = {"name": Path(data).stem, "folder": str(data)}
     else:

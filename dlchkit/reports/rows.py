@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-from dlchkit.errors import DataError
+from dlchkit.errors import DataError, optional_module
 from dlchkit.metrics.over_seeds import is_number
 from dlchkit.reports.read_runs import SweepResults
 from dlchkit.storage import atomic_path
@@ -79,13 +79,8 @@ def _json(rows):
 
 
 def _parquet(rows):
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(
-            'parquet needs pyarrow, which is not installed; python -m pip install "dlchkit[parquet]", or write --csv'
-        ) from None
+    pyarrow = optional_module("pyarrow", "parquet")
+    parquet = optional_module("pyarrow.parquet", "parquet")
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     file = io.BytesIO()
     parquet.write_table(pyarrow.table({name: _of_one_type(values) for name, values in columns.items()}), file)

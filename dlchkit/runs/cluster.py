@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 from dlchkit.errors import DataError
@@ -93,7 +94,7 @@ def connected(address: str):
 
 
 async def _greet(address):
-    from distributed.core import connect
+    from distributed.comm.core import connect
     from distributed.security import Security
 
     comm = await connect(address, timeout=CONNECT, **Security().get_connection_args("client"))
@@ -115,14 +116,12 @@ def check_versions(client, address: str) -> None:
 
 
 def _versions() -> dict[str, str]:
-    import distributed
-
     from dlchkit import __version__
     from dlchkit.records import code_digest
 
     python = platform.python_version().rpartition(".")[0]
     dlchkit = f"{__version__} with code {code_digest()[:8]}"
-    return {"dlchkit": dlchkit, "Python": python, "distributed": distributed.__version__}
+    return {"dlchkit": dlchkit, "Python": python, "distributed": metadata.version("distributed")}
 
 
 def _check_folder(client, folder):

@@ -132,7 +132,9 @@ def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: in
         own["data"] = str((folder / DATA_FILE).resolve())
     _execute(path, folder / path.name, own, cell_timeout, progress)
     if not (folder / FILE_NAME).is_file():
-        raise NotebookFailed(f"{path.name}: the kernel ended without writing {FILE_NAME}; see {folder / path.name}")
+        raise NotebookFailed(
+            f"the kernel ended without writing {FILE_NAME}; see {folder / path.name}", notebook=path.name
+        )
     return RunRecord.load(folder)
 
 
@@ -197,19 +199,18 @@ def _execute(path, output, parameters, cell_timeout, progress):
                 kernel_name="python3",
                 language="python",
                 execution_timeout=cell_timeout,
-                progress_bar={"desc": path.stem} if progress else False,
+                progress_bar=progress,
                 config=Config({"KernelManager": quiet, "AsyncKernelManager": quiet}),
             )
     except PapermillExecutionError as error:
-        raise NotebookFailed(
-            f"{path.name}, cell {error.cell_index}: {error.ename}: {str(error.evalue).strip()} (partial notebook: {output})"
-        ) from None
+        reason = f"{error.ename}: {str(error.evalue).strip()}"
+        raise NotebookFailed(reason, notebook=path.name, cell=error.cell_index, partial=str(output)) from None
     except CellTimeoutError:
-        raise NotebookFailed(
-            f"{path.name}, cell {_last_started(output)}: TimeoutError: took longer than cell_timeout, {cell_timeout} s (partial notebook: {output})"
-        ) from None
+        reason = f"TimeoutError: took longer than cell_timeout, {cell_timeout} s"
+        cell = _last_started(output)
+        raise NotebookFailed(reason, notebook=path.name, cell=cell, partial=str(output)) from None
     except RuntimeError as error:  # nbclient's DeadKernelError
-        raise NotebookFailed(f"{path.name}: {str(error).splitlines()[0]} (partial notebook: {output})") from None
+        raise NotebookFailed(str(error).splitlines()[0], notebook=path.name, partial=str(output)) from None
 
 
 def _last_started(output):

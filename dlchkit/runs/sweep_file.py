@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dlchkit.data.parameters import check_parameters, read_yaml
 from dlchkit.data.settings import setting_parameters
@@ -130,7 +130,7 @@ def _short(value):
     return re.sub(r"[^\w.+-]+", "-", str(value)).strip("-.")
 
 
-def _content(file):
+def _content(file: Path) -> dict[str, Any]:
     """The sweep file's entries, each of the right kind; parameters and grid may be absent."""
     content = read_yaml(file, "sweep file")
     if not isinstance(content, dict):
@@ -138,7 +138,8 @@ def _content(file):
     for key in content:
         if key not in KEYS:
             raise DataError(f"sweep file {file} has no key {key!r}; {nearest_name(key, KEYS)}")
-    content = {"parameters": {}, "grid": {}} | {key: value for key, value in content.items() if value is not None}
+    given = {key: value for key, value in content.items() if value is not None}
+    content = {"parameters": {}, "grid": {}, **given}
     _check_kinds(content, file)
     return content
 

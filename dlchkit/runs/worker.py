@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.records import code_digest
@@ -31,6 +30,7 @@ class Worker:
 
     run: Run
     process: subprocess.Popen
+    standard_input: IO[bytes]  # the process ends when it is closed
     errors: IO[bytes]  # the process's standard error, read if it dies
     started: float
 
@@ -54,14 +54,15 @@ def start(run: Run, environment: dict) -> Worker:
         env=environment,
         start_new_session=True,  # Ctrl-C on a terminal reaches the sweep alone, which then stops its workers
     )
-    with contextlib.suppress(BrokenPipeError):  # it died at once; `outcome` says of what
-        process.stdin.write(json.dumps(task).encode() + b"\n")
-    return Worker(run, process, errors, time.monotonic())
+    standard_input = cast(IO[bytes], process.stdin)
+    with contextlib.suppress(BrokenPipeError):  # it died at once; `outcome` says why
+        standard_input.write(json.dumps(task).encode() + b"\n")
+    return Worker(run, process, standard_input, errors, time.monotonic())
 
 
 def outcome(worker: Worker) -> str | None:
     """None if the ended run is done; else why not, in one line, which its folder then holds too."""
-    worker.process.stdin.close()
+    worker.standard_input.close()
     with worker.errors as errors:
         if worker.run.record() is not None:
             return None
@@ -78,7 +79,7 @@ def outcome(worker: Worker) -> str | None:
 def stop(working: list[Worker]) -> None:
     """End these processes and their kernels; returns when they are no more."""
     for worker in working:
-        worker.process.stdin.close()
+        worker.standard_input.close()
     deadline = time.monotonic() + GRACE + 2
     for worker in working:
         try:
@@ -120,12 +121,16 @@ def work(run: Run) -> int:
             return 0
         for name in (DONE, FAILED):
             (run.folder / name).unlink(missing_ok=True)
+        cell = None
         try:
             _run(run)
-        except (DataError, NotebookFailed) as error:
-            said, cell = _last_line_and_cell(str(error))
+        except NotebookFailed as error:
+            said = _first_and_last_line(error.reason)
+            cell = error.cell
+        except DataError as error:
+            said = str(error)
         except OSError as error:  # a full disk, a folder that may not be written
-            said, cell = f"{type(error).__name__}: {error.strerror or error}", None
+            said = f"{type(error).__name__}: {error.strerror or error}"
         else:
             return 0
         print(said, file=sys.stderr)  # for the parent process, if there is no room for the file
@@ -152,12 +157,10 @@ def _check_code(run):
         raise NotebookFailed("the package's code is not what the sweep was planned with; start the sweep again")
 
 
-def _last_line_and_cell(said):
-    """Error and cell out of what `run_notebook` says; the partial notebook lies beside and need not be named."""
-    said = re.sub(r" \(partial notebook: .*\)$", "", said.strip())
-    _, cell, error = re.fullmatch(r"(\S+\.ipynb(?:, cell (\d+))?: )?(.*)", said, flags=re.DOTALL).groups()
-    lines = error.splitlines()
-    return lines[0] if len(lines) < 2 else f"{lines[0].split(':')[0]}: {lines[-1].strip()}", int(cell) if cell else None
+def _first_and_last_line(reason: str) -> str:
+    """An error in one line: its name, and the last line of a message of several."""
+    lines = reason.strip().splitlines()
+    return lines[0] if len(lines) < 2 else f"{lines[0].split(':')[0]}: {lines[-1].strip()}"
 
 
 def _end_with_the_sweep():
