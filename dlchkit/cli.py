@@ -110,7 +110,7 @@ def sweep(options) -> int:
         folder = folder.resolve()  # its workers stand in other folders
     sweeps = plan_sweeps([Path(file) for file in options.sweep], folder, any_code=options.keep)
     if options.scheduler:
-        from dlchkit.runs.cluster import dask_backend
+        from dlchkit.runs.dask_cluster import dask_backend
 
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
@@ -131,7 +131,7 @@ def sweep(options) -> int:
 
 
 def _say_changed_code(states: list[str]) -> None:
-    from dlchkit.runs.plan import CODE_CHANGED
+    from dlchkit.runs.run_state import CODE_CHANGED
 
     n = states.count(CODE_CHANGED)
     if n:
@@ -213,7 +213,7 @@ def _pairs(parameters) -> dict[str, str]:
 def _from_yaml(path: str | None) -> dict:
     if path is None:
         return {}
-    from dlchkit.data.parameters import read_yaml
+    from dlchkit.data.checked_values import read_yaml
     from dlchkit.errors import DataError
 
     content = read_yaml(Path(path), "parameter file")

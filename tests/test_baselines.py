@@ -29,7 +29,7 @@ from dlchkit.lifelong import (
 from dlchkit.lifelong.ewc import squared_gradients
 from dlchkit.lifelong.itq import learn_rotation
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import outputs
+from dlchkit.lifelong.tower_training import outputs
 from dlchkit.losses import negative_log_likelihood
 
 STEPWISE = (FineTuning, FrozenFirstStage, LearningWithoutForgetting, ElasticWeightConsolidation, ExperienceReplay, DarkExperienceReplay)

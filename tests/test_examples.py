@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dlchkit import find_examples
-from dlchkit.evaluation import typed_example
 from dlchkit.bank import CodeBank
 from dlchkit.cli import main
 from dlchkit.data import DIRECTIONS, PairedDataset
+from dlchkit.evaluation import typed_example
 from dlchkit.records import RunRecord
 from dlchkit.reports.found_examples import found_by_queries
 from dlchkit.storage import resource_folder

@@ -21,7 +21,7 @@ from dlchkit.metrics.summary import summarise
 from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import write_page
 from dlchkit.reports.read_runs import SweepResults
-from dlchkit.runs.plan import Run
+from dlchkit.runs.run_state import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
 WIDTHS = {"image": 12, "text": 10}

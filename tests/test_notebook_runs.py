@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.checked_values import Parameter, check_parameters
 from dlchkit.data.settings import read_settings
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.runs.notebook import notebook_path, read_parameters, run_digest, run_notebook, split_parameters, takes_data

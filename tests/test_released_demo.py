@@ -329,4 +329,4 @@ def test_the_picture_names_every_defect_and_the_sentence_the_largest():
     assert [0.5, 0.7] in drawn and [0.9, 0.55] in drawn
     sentence = describe_defects(only, all_but, **lines)
     assert "Image to text: mAP 0.500 as released, 0.900 with all mended" in sentence
-    assert "mending learning rate alone changes it most (+0.200)" in sentence and "leaving learning rate in costs most (-0.350)" in sentence
+    assert "mending learning rate alone changes it most (+0.200)" in sentence and "leaving learning rate in costs most (−0.350)" in sentence

@@ -21,9 +21,9 @@ Helpers::
 
     registry       `METHODS` and `make_learners`: a new method is one file and one line there
     learner        the protocol of a learner, and the settings that a method declares
-    towers         image, text and label tower, and the one training loop (`TowerLearner.fit`)
+    tower_training image, text and label tower, and the one training loop (`TowerLearner.fit`)
     first_stage    DLCH's first stage, with which most methods begin
-    stepwise       stages one after the other, codes appended to the bank
+    stage_by_stage stages one after the other, codes appended to the bank
     rehearsal      the sample of old items that some methods keep
     retraining     the bank of methods that start again at every stage
     cca_hashing    the space common to images and texts, for `itq` and `lsh`

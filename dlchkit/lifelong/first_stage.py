@@ -9,7 +9,7 @@ from torch import Tensor
 from dlchkit.codes import binarize
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
+from dlchkit.lifelong.tower_training import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import cosine_fit, quantization
 
 FIT_WEIGHT = 5

@@ -9,7 +9,7 @@ from dlchkit.errors import DataError
 from dlchkit.metrics.over_seeds import is_number
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.reports.read_runs import SweepResults
-from dlchkit.runs.plan import Run
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
 
 _PLACE = re.compile(r"""(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'"]+)*[\\/]([^\s\\/:'"]+)""")

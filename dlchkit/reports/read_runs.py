@@ -15,7 +15,8 @@ from dlchkit.plotting.sentences import joined
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.reports.budget_tables import FINDING, merge
 from dlchkit.runs.notebook import NotebookMetadata, notebook_metadata
-from dlchkit.runs.plan import PLAN, Run, load_plan
+from dlchkit.runs.plan import PLAN, load_plan
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import is_plain_name
 
 SIDE_BY_SIDE = (

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from dlchkit.errors import DataError
 from dlchkit.runs import check as preflight
 from dlchkit.runs.display import LogLines
-from dlchkit.runs.plan import Run, Sweep, in_order, save_plan
-from dlchkit.runs.worker import LOOK_EVERY, THREAD_VARIABLES, in_words, outcome, start, stop, threads_per_worker
+from dlchkit.runs.plan import Sweep, in_order, save_plan
+from dlchkit.runs.run_process import LOOK_EVERY, THREAD_VARIABLES, in_words, outcome, start, stop, threads_per_worker
+from dlchkit.runs.run_state import Run
 
 
 class Started(NamedTuple):
@@ -77,7 +78,7 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
     Parameters
     ----------
     folder : the one the sweeps were planned for
-    backend : `local_backend` or `dlchkit.runs.cluster.dask_backend`; entered, it gives the two
+    backend : `local_backend` or `dlchkit.runs.dask_cluster.dask_backend`; entered, it gives the two
         functions that check runs (`dlchkit.runs.check.check`) and run them where they will run
     display : is told of every run that starts and ends
 

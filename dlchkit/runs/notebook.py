@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.checked_values import Parameter, check_parameters
 from dlchkit.data.settings import read_settings, setting_parameters, write_settings
 from dlchkit.errors import DataError, NotebookFailed, nearest_name
 from dlchkit.records import FILE_NAME, RunRecord

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlchkit.data.parameters import check_parameters, read_yaml
+from dlchkit.data.checked_values import check_parameters, read_yaml
 from dlchkit.data.settings import setting_parameters
 from dlchkit.errors import DataError, nearest_name
 from dlchkit.records import code_digest
 from dlchkit.runs.notebook import check_cell_timeout, notebook_path, read_parameters, takes_data
-from dlchkit.runs.plan import Run, Sweep, digest_of, state_of_inputs
+from dlchkit.runs.plan import Sweep, digest_of, state_of_inputs
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import digest
 
 KEYS = ("notebook", "title", "parameters", "grid", "seeds", "cell_timeout")

@@ -14,7 +14,7 @@ from dlchkit.data import DIRECTIONS, SIDES, PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.lifelong.dlch import descend
 from dlchkit.lifelong.released.bugs import increment_loss, known_defects, new_code_pull, sample_rows, target_rows
-from dlchkit.lifelong.towers import TowerLearner, signs, summed
+from dlchkit.lifelong.tower_training import TowerLearner, signs, summed
 from dlchkit.losses import cosine_fit, quantization
 from dlchkit.metrics import average_precision, mean_of_defined
 

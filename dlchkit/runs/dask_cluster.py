@@ -18,8 +18,7 @@ from pathlib import Path
 from dlchkit.errors import DataError
 from dlchkit.runs import check as preflight
 from dlchkit.runs.local import Ended, Started, Waiting
-from dlchkit.runs.plan import Run
-from dlchkit.runs.worker import (
+from dlchkit.runs.run_process import (
     GRACE,
     LOOK_EVERY,
     THREAD_VARIABLES,
@@ -29,6 +28,7 @@ from dlchkit.runs.worker import (
     stop,
     threads_per_worker,
 )
+from dlchkit.runs.run_state import Run
 
 CONNECT = 10  # seconds to wait for a scheduler's answer
 SETTLE = 60.0  # seconds a shared folder may take to show here what was written elsewhere: NFS keeps what it saw for so long

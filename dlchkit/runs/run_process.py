@@ -16,7 +16,8 @@ from typing import IO, cast
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.records import code_digest
 from dlchkit.runs.notebook import run_notebook
-from dlchkit.runs.plan import DONE, FAILED, Run, digest_of, own_parameters
+from dlchkit.runs.plan import digest_of, own_parameters
+from dlchkit.runs.run_state import DONE, FAILED, Run
 from dlchkit.storage import atomic_path, one_at_a_time
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -46,7 +47,7 @@ def start(run: Run, environment: dict) -> Worker:
     task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
     errors = tempfile.TemporaryFile()
     process = subprocess.Popen(
-        [sys.executable, "-m", "dlchkit.runs.worker"],
+        [sys.executable, "-m", "dlchkit.runs.run_process"],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -140,7 +141,7 @@ def work(run: Run) -> int:
 
 def _run(run):
     if digest_of(run.notebook, run.parameters, run.depends_on) != run.digest:
-        raise NotebookFailed(f"{run.notebook.name} or its data is not what the sweep was planned with; start it again")
+        raise NotebookFailed(f"{run.notebook.name} or its data is not what it was planned with; start the sweep again")
     _check_code(run)
     parameters = own_parameters(run.notebook, run.parameters)
     if run.earlier:
