@@ -155,7 +155,7 @@ def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, cap
 
 def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch, empty_cluster):
     empty_cluster.add_workers(1)
-    monkeypatch.setattr(cluster.preflight, "check", lambda wanted: os._exit(1))
+    monkeypatch.setattr(dask_cluster.preflight, "check", lambda wanted: os._exit(1))
     (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, seeds: [0]}")
     assert "is gone; start the sweep again" in refuses(
         tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster)

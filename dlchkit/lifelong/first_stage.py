@@ -92,9 +92,7 @@ def train_together(
     return present_codes()
 
 
-def stage_loss(
-    out: dict[str, Tensor], anchors: dict[str, Tensor], codes: Tensor, similarity: Tensor
-) -> Tensor:
+def stage_loss(out: dict[str, Tensor], anchors: dict[str, Tensor], codes: Tensor, similarity: Tensor) -> Tensor:
     """The loss that the three towers minimise together over one batch.
 
     With F, G, H the stored outputs of image, text and label tower and f, g, h those of

@@ -42,7 +42,8 @@ class Part:
     kind : str
         How it is shown: "table", "R", "curves" or "drops".
     content : object
-        A `dlchkit.reports.cells.Table`, or what `dlchkit.reports.table_contents.R_tables` or `dlchkit.reports.drawings` return.
+        A `dlchkit.reports.cells.Table`, or a result of `dlchkit.reports.table_contents.R_tables` or
+        `dlchkit.reports.drawings`.
     folded : bool
         Whether a reader opens it first.
     low_first : bool

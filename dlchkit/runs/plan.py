@@ -1,4 +1,4 @@
-"""A sweep: notebooks under many parameters and seeds; what it is, and its plan on disk."""
+"""A sweep: notebooks under many parameters and seeds, what its runs depend on, and its plan on disk."""
 
 import itertools
 import json
@@ -80,12 +80,24 @@ def save_plan(sweep: Sweep, folder: Path) -> None:
     """
     home = Path(folder) / sweep.name
     runs = [
-        {"notebook": run.notebook.stem, "folder": run.folder.relative_to(home).as_posix(), "digest": run.digest, "parameters": run.parameters}
+        {
+            "notebook": run.notebook.stem,
+            "folder": run.folder.relative_to(home).as_posix(),
+            "digest": run.digest,
+            "parameters": run.parameters,
+        }
         for run in in_order((sweep,))
     ]
     file = sweep.file.name if sweep.file.is_absolute() else sweep.file.as_posix()
     notebooks = [notebook.stem for notebook in sweep.notebooks]
-    plan = {"title": sweep.title, "file": file, "notebooks": notebooks, "fixed": sweep.fixed, "grid": sweep.grid, "runs": runs}
+    plan = {
+        "title": sweep.title,
+        "file": file,
+        "notebooks": notebooks,
+        "fixed": sweep.fixed,
+        "grid": sweep.grid,
+        "runs": runs,
+    }
     for notebook in sweep.notebooks:
         with atomic_path(home / notebook.name) as temporary:
             temporary.write_bytes(notebook.read_bytes())
@@ -104,7 +116,9 @@ def load_plan(home: Path) -> tuple[dict, list[Run]]:
             raise TypeError(f"{wrong} is {said[wrong]!r}")
         runs = [_planned_run(run, path.parent, said["notebooks"]) for run in plan["runs"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no readable plan of a sweep ({type(error).__name__}: {error}); start its sweep again") from None
+        raise DataError(
+            f"{path} is no readable plan of a sweep ({type(error).__name__}: {error}); start its sweep again"
+        ) from None
     return {"name": path.parent.name} | said, runs
 
 

@@ -1,4 +1,4 @@
-"""One run of a sweep in a process of its own: started, watched, stopped; and what happens inside it."""
+"""Run one run of a sweep in a process of its own: start it, watch it, stop it; and the work inside it."""
 
 import contextlib
 import json
@@ -43,9 +43,9 @@ def threads_per_worker(workers: int) -> int:
 
 
 def start(run: Run, environment: dict) -> Worker:
-    """A new process for one run. It works as long as its standard input stays open, so it ends with the process that started it."""
+    """Start a process for one run; it ends when its standard input is closed, so at the latest with its parent."""
     task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
-    errors = tempfile.TemporaryFile()
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `outcome` or `stop`)
     process = subprocess.Popen(
         [sys.executable, "-m", "dlchkit.runs.run_process"],
         bufsize=0,
@@ -72,7 +72,9 @@ def outcome(worker: Worker) -> str | None:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
             status = worker.process.returncode
-            ended = f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
+            ended = (
+                f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
+            )
             failure = note_failure(worker.run, f"{ended}: {said[-1]}" if said else ended)
     return in_words(failure)
 

@@ -1,4 +1,4 @@
-"""One run of a sweep: what it is, and whether it is done, failed or open."""
+"""One run of a sweep: its inputs, and its state on disk (done, failed or open)."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,10 +61,10 @@ class Run:
     def _marks(self) -> tuple[str, str]:
         """Digests of the run and of the code that a finished run left; "" where there are none."""
         try:
-            stored, code = ((self.folder / DONE).read_text(encoding="utf-8").split() + ["", ""])[:2]
+            marks = (self.folder / DONE).read_text(encoding="utf-8").split()
         except (OSError, UnicodeDecodeError):
             return "", ""
-        return stored, code
+        return "".join(marks[:1]), "".join(marks[1:2])
 
     def mark_done(self) -> None:
         """Note that the run in the folder is this one."""

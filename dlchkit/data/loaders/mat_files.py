@@ -156,9 +156,7 @@ def _hdf5_numbers(file: h5py.File, key: str) -> np.ndarray:
 
 
 def _no_full_matrix(file: h5py.File, key: str) -> DataError:
-    return DataError(
-        f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers"
-    )
+    return DataError(f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers")
 
 
 def _first(path: Path, held: Sequence[str], names: Sequence[str]) -> str:

@@ -148,9 +148,7 @@ class ReleasedDemo(TowerLearner):
             After an increment: the effect of its bugs cannot be undone.
         """
         if self.bank.n_stages > 1:
-            raise DataError(
-                f"{self.bank.n_stages - 1} increments are trained already; fix bugs before the first one"
-            )
+            raise DataError(f"{self.bank.n_stages - 1} increments are trained already; fix bugs before the first one")
         copy = deepcopy(self)
         copy.mend = self.mend | known_defects(names)
         if copy.started:
