@@ -20,8 +20,8 @@ import numpy as np
 from dlchkit.codes import hamming_distance, shares_label
 from dlchkit.data import DIRECTIONS, SIDES, PairedDataset, PairedFeatures, Stage
 from dlchkit.errors import DataError
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.lifelong.learner import Learner
-from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.metrics import mean_average_precision
 from dlchkit.records import MethodRecord
 

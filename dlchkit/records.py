@@ -61,7 +61,7 @@ class MethodRecord:
         direction -> (n_stages,): the same for a random ranking
     kept_bytes : list of float
         bytes that the method held after each stage to learn the next, codes of the database
-        excluded, see `dlchkit.lifelong.memory.kept_bytes`; NaN for skipped stages, empty if
+        excluded, see `dlchkit.lifelong.bytes_kept.kept_bytes`; NaN for skipped stages, empty if
         not measured
     """
 

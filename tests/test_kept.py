@@ -16,7 +16,7 @@ from dlchkit.data import DIRECTIONS, Stage
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
-from dlchkit.lifelong.memory import kept_bytes
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import write_page

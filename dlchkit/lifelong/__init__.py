@@ -27,9 +27,10 @@ Helpers::
     rehearsal      the sample of old items that some methods keep
     retraining     the bank of methods that start again at every stage
     cca_hashing    the space common to images and texts, for `itq` and `lsh`
-    memory         the bytes that a learner keeps between stages
+    bytes_kept     the bytes that a learner keeps between stages
 """
 
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH, StrictDLCH
@@ -42,7 +43,6 @@ from dlchkit.lifelong.joint import JointRetraining
 from dlchkit.lifelong.learner import Learner
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
-from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.lifelong.registry import METHODS, make_learners
 from dlchkit.lifelong.released.demo import ReleasedDemo
 from dlchkit.lifelong.replay import ExperienceReplay
