@@ -1,6 +1,6 @@
 """Loss terms, one pure function each, with paper and equation beside it."""
 
-from dlchkit.losses.contrastive import agreement, contrastive
+from dlchkit.losses.contrast import agreement, contrastive
 from dlchkit.losses.hashing import (
     CodeSums,
     bit_balance,
