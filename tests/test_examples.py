@@ -152,7 +152,8 @@ def test_the_notebook_of_increments_records_both_directions(tmp_path):
         ("image to text", "exact"),
     ]
     assert all(len(group["queries"]) == 3 and all(len(query["found"]) == 5 for query in group["queries"]) for group in shown["groups"])
-    assert [figure["file"] for figure in record.figures] == ["examples_text_to_image.png", "examples_image_to_text.png"]
+    files = ["stages.png", "examples_text_to_image.png", "examples_image_to_text.png"]
+    assert [figure["file"] for figure in record.figures] == files
     assert all((folder / figure["file"]).is_file() for figure in record.figures)
     assert record.findings["n_pairs"] == 160
 
