@@ -93,7 +93,10 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(tmp_path):
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(
-        [sys.executable, "-m", "dlchkit.cli", "notebooks", str(tmp_path / "copies")], stdout=theirs, stderr=subprocess.PIPE, check=False
+        [sys.executable, "-m", "dlchkit.cli", "notebooks", str(tmp_path / "copies")],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        check=False,
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (141, b"")

@@ -37,8 +37,14 @@ print(json.dumps(found))
 
 
 def run(threads):
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"}  # else threads spin on a busy machine
-    ended = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True, timeout=120)
+    environment = {
+        **os.environ,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }  # else threads spin on a busy machine
+    ended = subprocess.run(
+        [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
     found = json.loads(ended.stdout)
     assert found.pop("threads") == threads
     return found

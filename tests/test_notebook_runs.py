@@ -18,7 +18,8 @@ SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", global
 def write_notebook(folder, *cells, parameters=PARAMETERS, tags=("parameters",)):
     first = new_code_cell(parameters, metadata={"tags": list(tags)})
     nb = new_notebook(
-        cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        cells=[first, *map(new_code_cell, cells)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
     )
     path = folder / "small.ipynb"
     nbformat.write(nb, path)
@@ -36,7 +37,14 @@ def test_a_notebook_without_parameters_cell_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["n = 3", "n: int | None = None  # n", "n: int = 3", "n: int = 3  # n = three", "n: int = len('abc')  # n", "n: dict = {}  # n"],
+    [
+        "n = 3",
+        "n: int | None = None  # n",
+        "n: int = 3",
+        "n: int = 3  # n = three",
+        "n: int = len('abc')  # n",
+        "n: dict = {}  # n",
+    ],
 )
 def test_lines_that_papermill_would_misread_are_refused(tmp_path, line):
     with pytest.raises(DataError, match="small.ipynb"):
@@ -62,7 +70,16 @@ def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("n_bits", "many"), ("n_bits", 1.5), ("n_bits", True), ("rate", "x"), ("fast", "perhaps"), ("sizes", "3"), ("n_bits", None)]
+    ("name", "value"),
+    [
+        ("n_bits", "many"),
+        ("n_bits", 1.5),
+        ("n_bits", True),
+        ("rate", "x"),
+        ("fast", "perhaps"),
+        ("sizes", "3"),
+        ("n_bits", None),
+    ],
 )
 def test_values_of_another_type_are_refused_in_one_line(tmp_path, name, value):
     path = write_notebook(tmp_path)
@@ -99,7 +116,11 @@ def test_nothing_runs_if_a_parameter_is_wrong(tmp_path):
 
 @pytest.mark.parametrize(
     ("cell", "said"),
-    [("1 / 0", "ZeroDivisionError"), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"), ("pass", "without writing")],
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"),
+        ("pass", "without writing"),
+    ],
     ids=["failed cell", "dead kernel", "no record"],
 )
 @pytest.mark.slow

@@ -17,7 +17,7 @@ two_label_sets = st.integers(1, 6).flatmap(
 
 
 def cosine_of_sets(one, other):
-    shared = sum(x and y for x, y in zip(one, other))
+    shared = sum(x and y for x, y in zip(one, other, strict=True))
     return shared / math.sqrt(sum(one) * sum(other)) if shared else 0.0
 
 
