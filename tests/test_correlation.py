@@ -41,7 +41,7 @@ def test_variates_are_uncorrelated_of_variance_one_and_correlate_as_said(pairs, 
         assert variates.dtype == np.float32 and np.allclose(np.cov(variates.T), np.eye(4), atol=1e-3)
     assert np.allclose(correlations(image, text), model.correlations, atol=1e-3)
     assert (np.diff(model.correlations) <= 1e-9).all()
-    assert 0 <= model.correlations.min()
+    assert model.correlations.min() >= 0
     assert model.correlations.max() <= 1
 
 

@@ -117,11 +117,11 @@ def test_a_refusal_and_no_server_are_one_line(server, tmp_path, refused):
 
 # --- COCO: annotations fetched, pictures by hand ---
 
-CATEGORIES = [
+CATEGORIES = [  # not in the order of ids
     {"id": 7, "name": "train"},
     {"id": 1, "name": "person"},
     {"id": 90, "name": "toothbrush"},
-]  # not in the order of ids
+]
 
 
 def annotations(part):
@@ -148,9 +148,8 @@ def write_coco(folder, *, parts=("train", "val"), pictures=("train", "val"), yea
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     for part in parts:
         for kind, content in annotations(part).items():
-            (folder / "annotations" / f"{kind}_{part}{year}.json").write_text(
-                json.dumps(content | changes.get(kind, {})), encoding="utf-8"
-            )
+            text = json.dumps(content | changes.get(kind, {}))
+            (folder / "annotations" / f"{kind}_{part}{year}.json").write_text(text, encoding="utf-8")
     for part in pictures:
         (folder / f"{part}{year}").mkdir(exist_ok=True)
         for image in annotations(part)["instances"]["images"]:
@@ -177,11 +176,8 @@ def test_another_caption_of_coco_and_pictures_elsewhere(tmp_path, caption, text)
 
 def test_a_part_without_pictures_is_refused_or_left_out_by_name(tmp_path, refused):
     write_coco(tmp_path, pictures=("val",))
-    with refused(
-        "train2017 has annotations but no pictures",
-        "train2017.zip from https://cocodataset.org",
-        str(tmp_path / "train2017"),
-    ):
+    source = "train2017.zip from https://cocodataset.org"
+    with refused("train2017 has annotations but no pictures", source, str(tmp_path / "train2017")):
         load(tmp_path)
     data = load(tmp_path, skip_bad_rows=True)
     assert len(data) == 6 and data.left_out[0].startswith("train2017: left out whole")

@@ -133,9 +133,8 @@ def wait_until(condition):
 
 def test_of_several_processes_one_encodes_and_a_killed_one_leaves_no_lock(tmp_path):
     def start(name):
-        return subprocess.Popen(
-            [sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__], stdout=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     log, processes = tmp_path / "log", [start("a")]
     try:
@@ -256,11 +255,13 @@ def test_the_fingerprint_covers_weights_and_size(squeezenet, tmp_path):
     state = random_network("squeezenet1_1").state_dict()
     state["features.0.bias"] += 1
     save_file(state, tmp_path / "other.safetensors")
-    load = lambda weights, size: (
-        ImageEncoder.from_torchvision("squeezenet1_1", weights=weights, size=size, device="cpu").fingerprint
-    )  # noqa: E731
-    assert load(path, SIZE) == encoder.fingerprint
-    assert len({encoder.fingerprint, load(tmp_path / "other.safetensors", SIZE), load(path, 32)}) == 3
+
+    def fingerprint(weights, size):
+        return ImageEncoder.from_torchvision("squeezenet1_1", weights=weights, size=size, device="cpu").fingerprint
+
+    assert fingerprint(path, SIZE) == encoder.fingerprint
+    others = {fingerprint(tmp_path / "other.safetensors", SIZE), fingerprint(path, 32)}
+    assert len(others | {encoder.fingerprint}) == 3
 
 
 def test_a_picture_that_cannot_be_read_is_named(squeezenet, pixels, tmp_path, refused):
@@ -335,18 +336,13 @@ def test_the_small_network_depends_on_its_seed_alone():
 
 def pictures(n):
     random = np.random.default_rng(0)
-    return SourceDataset(
-        labels=np.arange(n) % 3,
-        class_names=("a", "b", "c"),
-        images=random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8),
-    )
+    images = random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
+    return SourceDataset(labels=np.arange(n) % 3, class_names=("a", "b", "c"), images=images)
 
 
 def test_training_the_small_network_leaves_no_batch_of_one_picture():
-    said = []
-    trained = pretrain_small_network(
-        pictures(72), epochs=1, on_epoch=lambda *news: said.append(news)
-    )  # 65 to train on, 64 in a batch
+    said, source = [], pictures(72)  # 65 to train on, 64 in a batch
+    trained = pretrain_small_network(source, epochs=1, on_epoch=lambda *news: said.append(news))
     assert {name: len(values) for name, values in trained.history.items()} == {"loss": 1, "accuracy": 1}
     assert said == [(0, 1, {name: values[0] for name, values in trained.history.items()})]
 
@@ -354,10 +350,9 @@ def test_training_the_small_network_leaves_no_batch_of_one_picture():
 def test_too_few_pictures_or_none_to_train_on_are_refused(refused):
     with refused("19 pictures", "20 at least"):
         pretrain_small_network(pictures(19))
+    features = SourceDataset(labels=np.arange(30) % 3, class_names=("a", "b", "c"), image_features=np.zeros((30, 2)))
     with refused("features, no pictures"):
-        pretrain_small_network(
-            SourceDataset(labels=np.arange(30) % 3, class_names=("a", "b", "c"), image_features=np.zeros((30, 2)))
-        )
+        pretrain_small_network(features)
 
 
 def test_a_hash_head_treats_every_row_by_itself():
@@ -379,10 +374,8 @@ TEXTS = np.array(
 
 def test_bag_of_words_marks_the_words_that_occur():
     encoder = WordCountEncoder(TEXTS[:2], kind="bow")
-    assert encoder.encode(np.array(["red red SEA", "nothing known"])).tolist() == [
-        [0, 0, 0, 1, 1, 0],
-        [0] * 6,
-    ]  # by car house red sea the
+    marks = encoder.encode(np.array(["red red SEA", "nothing known"])).tolist()
+    assert marks == [[0, 0, 0, 1, 1, 0], [0] * 6]  # by car house red sea the
 
 
 def test_tfidf_rows_have_length_one_and_rare_words_weigh_more():

@@ -1,4 +1,4 @@
-"""The index answers as the plain distance matrix does, keeps its ids through changes and files, and refuses the rest."""
+"""The index answers as the plain distance matrix does, keeps its ids through changes and files, refuses the rest."""
 
 import json
 import subprocess
@@ -43,11 +43,8 @@ def plain_search(queries, database, names, k):
 def test_nearest_as_by_the_plain_reference(kind, options, n_bits):
     if kind == "multihash":
         options = {"nhash": n_bits // 8, "b": 8, "nflip": 8}  # every part may differ: nothing is missed
-    index, database, queries = (
-        filled(kind, n_bits=n_bits, **options),
-        codes_of(300, n_bits),
-        codes_of(20, n_bits, seed=1),
-    )
+    index = filled(kind, n_bits=n_bits, **options)
+    database, queries = codes_of(300, n_bits), codes_of(20, n_bits, seed=1)
     answer = index.search(queries, 25)
     distances, found = plain_search(queries, database, names_of(300), 25)
     assert answer.distances.dtype == np.int32 and answer.found.all()
@@ -65,9 +62,8 @@ def test_ids_belong_to_their_distances_and_ties_stand_in_order_of_insertion(kind
     answer = index.search(queries, 40)
     rows = np.char.replace(answer.ids, "item", "").astype(int)
     assert answer.ids.dtype.kind == "U"
-    np.testing.assert_array_equal(
-        np.take_along_axis(hamming_distance(queries, codes_of(300)), rows, axis=1), answer.distances
-    )
+    distance = hamming_distance(queries, codes_of(300))
+    np.testing.assert_array_equal(np.take_along_axis(distance, rows, axis=1), answer.distances)
     step, tied = np.diff(answer.distances), np.diff(rows)
     assert (step >= 0).all() and (tied[step == 0] > 0).all()
 
@@ -200,9 +196,10 @@ def test_a_save_that_is_cut_off_leaves_the_old_index_whole(tmp_path, monkeypatch
     index.add(codes_of(1, seed=3), np.array(["another"]))
     from dlchkit.index import index_files
 
-    monkeypatch.setattr(
-        index_files, "_digest", lambda header: (_ for _ in ()).throw(OSError("disk full"))
-    )  # parts written, header not
+    def fails(header):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(index_files, "_digest", fails)  # parts written, header not
     with pytest.raises(OSError, match="disk full"):
         index.save(tmp_path)
     monkeypatch.undo()

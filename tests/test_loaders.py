@@ -99,9 +99,8 @@ def test_wikipedia_by_name_with_its_official_split(wikipedia, wikipedia_arrays):
     assert (data.labels.sum(1) == 1).all()
     for side, values in (("I", data.image_features), ("T", data.text_features)):
         assert values.dtype == np.float32
-        assert np.array_equal(
-            values, np.concatenate([wikipedia_arrays[f"{side}_tr"], wikipedia_arrays[f"{side}_te"]]).astype(np.float32)
-        )
+        written = np.concatenate([wikipedia_arrays[f"{side}_tr"], wikipedia_arrays[f"{side}_te"]])
+        assert np.array_equal(values, written.astype(np.float32))
 
 
 def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
@@ -280,9 +279,8 @@ def test_an_archive_with_the_least_and_short_names(tmp_path):
     ],
 )
 def test_archives_that_do_not_fit_are_refused(tmp_path, refused, changes, said):
-    np.savez(
-        tmp_path / "mine.npz", **{name: values for name, values in (features() | changes).items() if values is not None}
-    )
+    arrays = {name: values for name, values in (features() | changes).items() if values is not None}
+    np.savez(tmp_path / "mine.npz", **arrays)
     with refused("mine.npz", *said):
         load(tmp_path)
 

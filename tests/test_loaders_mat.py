@@ -1,4 +1,4 @@
-"""MATLAB's files: both forms, every order of axes, pictures that stay on disk, and one clear line for every bad file."""
+"""MATLAB's files: both forms, every order of axes, pictures that stay on disk, one clear line for every bad file."""
 
 import h5py
 import numpy as np
@@ -31,7 +31,7 @@ AXES = {
 
 
 def write_v73(path, *, as_matlab=True, **arrays):
-    """What MATLAB's save -v7.3 leaves: axes from last to first, the class as an attribute, 512 bytes before the HDF5 part."""
+    """What MATLAB's save -v7.3 leaves: axes from last to first, classes as attributes, 512 bytes before the HDF5."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in arrays.items():
@@ -82,9 +82,8 @@ def test_the_three_file_form(three_files, folders):
 @pytest.mark.parametrize("as_matlab", [False, True])
 @pytest.mark.parametrize("as_file", [False, True])
 def test_the_single_file_form(tmp_path, key, as_matlab, as_file):
-    file = write_v73(
-        tmp_path / "FLICKR-25K.mat", as_matlab=as_matlab, YAll=WORDS, LAll=LABELS, **{key: PIXELS.transpose(0, 3, 1, 2)}
-    )
+    arrays = {"YAll": WORDS, "LAll": LABELS, key: PIXELS.transpose(0, 3, 1, 2)}
+    file = write_v73(tmp_path / "FLICKR-25K.mat", as_matlab=as_matlab, **arrays)
     data = load(str(file if as_file else tmp_path))
     assert np.array_equal(np.asarray(data.images), PIXELS)
     assert np.array_equal(data.text_features, WORDS)
@@ -179,9 +178,8 @@ def test_a_missing_key_is_named_with_those_that_are_there(three_files, refused, 
 def test_a_damaged_file_is_refused(three_files, refused, tmp_path, part, damage):
     path = three_files() / f"mirflickr25k-{part}.mat"
     raw = path.read_bytes()
-    path.write_bytes(
-        {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}[damage]
-    )
+    damaged = {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}
+    path.write_bytes(damaged[damage])
     with refused(str(path), "not a readable .mat file"):
         load(tmp_path)
 
@@ -230,9 +228,8 @@ def test_every_order_of_axes_gives_the_same_pictures(tmp_path, axes, as_matlab):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    return StoredImages(
-        write_v73(tmp_path_factory.mktemp("stored") / "a.mat", IAll=PIXELS.transpose(1, 2, 3, 0)), "IAll", N
-    )
+    path = write_v73(tmp_path_factory.mktemp("stored") / "a.mat", IAll=PIXELS.transpose(1, 2, 3, 0))
+    return StoredImages(path, "IAll", N)
 
 
 ROWS = st.lists(st.integers(-N, N - 1), max_size=2 * N).map(lambda rows: np.array(rows, dtype=np.int64))
@@ -293,11 +290,8 @@ def captioned(tmp_path):
 
     def write(**changes):
         write_pictures(tmp_path, [f"mirflickr/im{i}.jpg" for i in range(1, 6)])
-        variables = {
-            "index": [f"/home/someone/data/mirflickr/im{i}.jpg" for i in range(1, 6)],
-            "caption": CAPTIONS,
-            "category": KINDS,
-        } | changes
+        index = [f"/home/someone/data/mirflickr/im{i}.jpg" for i in range(1, 6)]
+        variables = {"index": index, "caption": CAPTIONS, "category": KINDS} | changes
         for file, keys in (("index", ("index",)), ("caption", ("caption",)), ("label", ("category", "label"))):
             for key in keys:
                 if variables.get(key) is not None:

@@ -11,16 +11,19 @@ from dlchkit.data.settings import read_settings
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.runs.notebook import notebook_path, read_parameters, run_digest, run_notebook, split_parameters, takes_data
 
-PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nfast: bool = True  # a switch\nsizes: list = [1, 2]  # sizes\nout: str = ""  # folder'
+PARAMETERS = """n_bits: int = 16  # code length
+rate: float = 0.5  # a rate
+name: str = "a"  # a name
+fast: bool = True  # a switch
+sizes: list = [1, 2]  # sizes
+out: str = ""  # folder"""
 SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", globals())\nrecord.save()'
 
 
 def write_notebook(folder, *cells, parameters=PARAMETERS, tags=("parameters",)):
     first = new_code_cell(parameters, metadata={"tags": list(tags)})
-    nb = new_notebook(
-        cells=[first, *map(new_code_cell, cells)],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nb = new_notebook(cells=[first, *map(new_code_cell, cells)], metadata=kernel)
     path = folder / "small.ipynb"
     nbformat.write(nb, path)
     return path
@@ -47,7 +50,7 @@ def test_a_notebook_without_parameters_cell_is_refused(tmp_path):
     ],
 )
 def test_lines_that_papermill_would_misread_are_refused(tmp_path, line):
-    with pytest.raises(DataError, match="small.ipynb"):
+    with pytest.raises(DataError, match=r"small\.ipynb"):
         read_parameters(write_notebook(tmp_path, parameters=line))
 
 

@@ -26,20 +26,24 @@ def make_items(n, *, seed=0, n_classes=7, several=False):
     if several:
         labels |= random.random(labels.shape) < 0.2
     centres = np.random.default_rng(99)
-    return *(
+    image, text = (
         (labels @ centres.normal(size=(n_classes, width)) + random.normal(size=(n, width))).astype(np.float32)
         for width in (8, 6)
-    ), labels
+    )
+    return image, text, labels
 
 
 def rows_of(items, rows):
     return tuple(array[rows] for array in items)
 
 
+def joined(shards):
+    return tuple(map(np.concatenate, zip(*shards, strict=True)))
+
+
 def begun(**options):
-    return ExactHashing(16, units=12, dtype="float64", ridge=2.0, device="cpu", **options).partial_fit(
-        *make_items(40, n_classes=4)
-    )
+    hashing = ExactHashing(16, units=12, dtype="float64", ridge=2.0, device="cpu", **options)
+    return hashing.partial_fit(*make_items(40, n_classes=4))
 
 
 def in_one_process(hashing, items):
@@ -73,9 +77,7 @@ def test_any_split_in_any_order_equals_one_process(seed, cuts, several):
 def test_shards_that_know_fewer_classes_fit_those_that_know_more():
     hashing, few, many = begun(), make_items(30, seed=1, n_classes=5), make_items(30, seed=2)
     a, b = (hashing.shard().add(*items).summed() for items in (few, many))
-    wide = tuple(map(np.concatenate, zip(few[:2], many[:2], strict=True))) + (
-        np.concatenate([np.pad(few[2], ((0, 0), (0, 2))), many[2]]),
-    )
+    wide = joined([(*few[:2], np.pad(few[2], ((0, 0), (0, 2)))), many])
     for parts in ((a, b), (b, a)):
         total = hashing.shard().add_sums(parts[0]).add_sums(parts[1])
         assert_equal(hashing.shard().merge(hashing, total), in_one_process(hashing, wide))
@@ -120,7 +122,7 @@ def test_the_first_shard_makes_features_and_ridge():
     first = ExactHashing(16, units=12, dtype="float64", device="cpu").partial_fit(*shards[0])
     assert learned.choices == first.choices
     assert all(learned.features[side].equals(first.features[side]) for side in first.features)
-    assert_equal(learned, in_one_process(first, tuple(map(np.concatenate, zip(*shards[1:], strict=True)))))
+    assert_equal(learned, in_one_process(first, joined(shards[1:])))
 
 
 # --- what is refused ---
@@ -186,7 +188,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     done = []
     dying = [*shards[:2], Dies(tmp_path, shards[2], 1), *shards[3:]]
     learned = fit_shards(hashing, dying, n_jobs=2, on_shard=done.append)
-    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards, strict=True)))))
+    assert_equal(learned, in_one_process(hashing, joined(shards)))
     assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)] and len(list(tmp_path.iterdir())) == 2
     assert all(one.n_items == 50 and one.seconds > 0 for one in done)
 
@@ -224,10 +226,8 @@ def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
     folder = tmp_path_factory.mktemp("cluster")
     place, processes = folder / "scheduler.json", []
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
-    }
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
 
     def run(program, *options):
         with open(folder / "log", "ab") as log:
@@ -265,7 +265,7 @@ def test_a_killed_dask_worker_loses_nothing(cluster, tmp_path):
     learned = fit_shards(
         hashing, [Slow(tmp_path, shards[0]), *shards[1:]], backend="dask", scheduler=cluster, on_shard=kill_who_waits
     )
-    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards, strict=True)))))
+    assert_equal(learned, in_one_process(hashing, joined(shards)))
     assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)]
 
 
@@ -288,9 +288,8 @@ def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, ca
     here, there = (load_exact(tmp_path / f"{name}.safetensors") for name in ("here", "there"))
     assert np.array_equal(here.codes.codes, there.codes.codes) and np.array_equal(here.codes.counts, there.codes.counts)
     image = make_items(30, seed=77)[0]
-    assert np.allclose(
-        here.relaxed("image", image), there.relaxed("image", image), rtol=1e-3, atol=1e-4
-    )  # the command computes in float32
+    relaxed = [hashing.relaxed("image", image) for hashing in (here, there)]
+    assert np.allclose(*relaxed, rtol=1e-3, atol=1e-4)  # the command computes in float32
 
 
 @pytest.mark.slow
@@ -332,10 +331,8 @@ def test_a_split_keeps_queries_out(tmp_path):
     split = np.where(np.arange(60) < 45, "database", "query")
     np.savez(tmp_path / "part.npz", image=image, text=text, labels=labels, split=split)
     hashing = begun()
-    assert_equal(
-        fit_shards(hashing, [tmp_path / "part.npz"], n_jobs=1),
-        in_one_process(hashing, rows_of((image, text, labels), slice(45))),
-    )
+    learned = fit_shards(hashing, [tmp_path / "part.npz"], n_jobs=1)
+    assert_equal(learned, in_one_process(hashing, rows_of((image, text, labels), slice(45))))
 
 
 @pytest.mark.parametrize(

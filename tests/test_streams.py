@@ -19,6 +19,7 @@ from dlchkit.data.streams import (
 )
 
 few = settings(deadline=None, max_examples=30)
+PARTS = ("ids", "image", "text", "labels")
 
 
 @few
@@ -68,9 +69,7 @@ def test_more_stages_than_classes_are_refused(refused):
 
 @few
 @given(st.booleans(), st.sampled_from([[6], [2, 2, 2], [3, 2, 1]]), st.integers(0, 99))
-def test_a_stream_is_a_partition_and_shows_no_label_before_its_time(
-    clustered_pairs, several_labels, classes_per_stage, seed
-):
+def test_a_stream_is_a_partition_that_shows_no_label_early(clustered_pairs, several_labels, classes_per_stage, seed):
     data = clustered_pairs(600, several_labels=several_labels)
     stream = class_incremental_stream(data, classes_per_stage=classes_per_stage, seed=seed)
     assert [stage.index for stage in stream] == list(range(len(classes_per_stage)))
@@ -92,10 +91,8 @@ def test_queries_and_databases_of_all_stages_share_no_group(clustered_pairs):
     data = clustered_pairs(180)
     grouped = PairedFeatures(**{**vars(data), "groups": (np.arange(180) // 3).astype(str)})
     stream = class_incremental_stream(grouped, classes_per_stage=[2, 2, 2])
-    query, database = (
-        set(np.concatenate([getattr(stage, side).groups for stage in stream])) for side in ("query", "database")
-    )
-    assert not query & database
+    query = {group for stage in stream for group in stage.query.groups}
+    assert query.isdisjoint(group for stage in stream for group in stage.database.groups)
 
 
 def test_rows_stay_aligned_on_their_way_into_a_stage(clustered_pairs):
@@ -146,9 +143,8 @@ def test_an_item_of_several_stages_arrives_as_it_is_told(clustered_pairs):
     last = arrivals(class_incremental_stream(data, classes_per_stage=sizes, class_order=order))
     first = arrivals(class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="first"))
     with pytest.warns(UserWarning, match=f"{sum(len(stages) > 1 for stages in expected)} of 600 items"):
-        whole = arrivals(
-            class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="leave_out")
-        )
+        kept = class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="leave_out")
+    whole = arrivals(kept)
     for item, labels, stages in zip(data.ids, data.labels, expected, strict=True):
         assert last[item] == (stages[-1], labels.tolist())
         assert first[item] == (stages[0], (labels & (stage_of_class <= stages[0])).tolist())
@@ -174,10 +170,8 @@ def test_a_split_that_the_data_brings_holds(clustered_pairs):
     data = clustered_pairs(240)
     split = np.where(np.arange(240) < 60, "query", np.where(np.arange(240) < 90, "validation", "database"))
     stream = class_incremental_stream(replace(data, split=split), classes_per_stage=[3, 3], split_seed=5)
-    query, database = (
-        sorted(np.concatenate([getattr(stage, side).ids for stage in stream])) for side in ("query", "database")
-    )
-    assert query == data.ids[:60].tolist() and database == data.ids[90:].tolist()
+    assert sorted(name for stage in stream for name in stage.query.ids) == data.ids[:60].tolist()
+    assert sorted(name for stage in stream for name in stage.database.ids) == data.ids[90:].tolist()
 
 
 @pytest.mark.parametrize("arrival", ["last", "first"])
@@ -190,11 +184,8 @@ def test_a_saved_stream_comes_back_on_rows_in_any_order(clustered_pairs, tmp_pat
     for one, other in zip(stream, again, strict=True):
         assert np.array_equal(one.new_classes, other.new_classes)
         assert np.array_equal(one.seen_classes, other.seen_classes)
-        for side in ("database", "query"):
-            assert all(
-                np.array_equal(getattr(getattr(one, side), name), getattr(getattr(other, side), name))
-                for name in ("ids", "image", "text", "labels")
-            )
+        for part, same in ((one.database, other.database), (one.query, other.query)):
+            assert all(np.array_equal(getattr(part, name), getattr(same, name)) for name in PARTS)
 
 
 def test_a_digest_changes_with_side_stage_label_and_class_order(clustered_pairs):
