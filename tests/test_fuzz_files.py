@@ -187,16 +187,9 @@ def test_records(tmp_path):
         chance={"image_to_text": [0.1, 0.2]},
     )
     figures = [{"file": "R.png", "alt": "a", "caption": "c"}]
-    record = RunRecord(
-        "n",
-        {"n_bits": 16},
-        1,
-        {"dlch": method},
-        {"dlch": {"map": 0.5}},
-        {"x": [1]},
-        figures,
-        environment={"versions": {"a": "1"}},
-    )
+    results = {"methods": {"dlch": method}, "metrics": {"dlch": {"map": 0.5}}, "findings": {"x": [1]}}
+    record = RunRecord("n", {"n_bits": 16}, 1, {"name": "scenes"}, figures=figures, **results)
+    record.environment = {"versions": {"a": "1"}}
     record.save(tmp_path)
 
     def read():

@@ -347,4 +347,4 @@ def test_the_picture_names_every_defect_and_the_sentence_the_largest():
     sentence = describe_defects(only, all_but, **lines)
     assert "Image to text: mAP 0.500 as released, 0.900 with all mended" in sentence
     assert "mending learning rate alone changes it most (+0.200)" in sentence
-    assert "leaving learning rate in costs most (-0.350)" in sentence
+    assert "leaving learning rate in costs most (−0.350)" in sentence
