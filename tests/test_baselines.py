@@ -32,7 +32,14 @@ from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.lifelong.tower_training import outputs
 from dlchkit.losses import negative_log_likelihood
 
-STEPWISE = (FineTuning, FrozenFirstStage, LearningWithoutForgetting, ElasticWeightConsolidation, ExperienceReplay, DarkExperienceReplay)
+STEPWISE = (
+    FineTuning,
+    FrozenFirstStage,
+    LearningWithoutForgetting,
+    ElasticWeightConsolidation,
+    ExperienceReplay,
+    DarkExperienceReplay,
+)
 LINEAR = (RandomHyperplanes, IterativeQuantization)
 ANEW = (JointRetraining, DCMH, *LINEAR)
 TRAINED = (*STEPWISE, JointRetraining, DCMH)
@@ -53,13 +60,12 @@ def weights(learner):
     return [weight.detach().clone() for weight in learner.towers.parameters()]
 
 
+def all_codes(learner, query):
+    return learner.bank.codes, learner.encode("image", query.image), learner.encode("text", query.text)
+
+
 def close(value, expected):
     assert value.item() == pytest.approx(float(expected), rel=1e-4)
-
-
-@pytest.fixture(scope="module")
-def stream(clustered_pairs):
-    return class_incremental_stream(clustered_pairs(), classes_per_stage=[2, 2, 2])
 
 
 # --- the protocol ---
@@ -75,23 +81,22 @@ def test_every_item_is_stored_once_and_old_codes_stay_unless_all_is_learned_anew
         digests = learner.bank.digests()
     assert np.array_equal(learner.bank.ids, np.concatenate([stage.database.ids for stage in stream]))
     assert np.array_equal(learner.bank.labels, np.concatenate([stage.database.labels for stage in stream]))
-    for codes in (learner.bank.codes, learner.encode("image", stream[0].query.image), learner.encode("text", stream[0].query.text)):
+    for codes in all_codes(learner, stream[0].query):
         assert codes.dtype == np.int8 and codes.shape[1] == 16 and set(np.unique(codes)) == {-1, 1}
     assert learner.single_stage == (method in (DCMH, *LINEAR))
 
 
 @pytest.mark.parametrize("method", STEPWISE + ANEW)
-def test_a_seed_fixes_every_bit_and_the_world_is_left_alone(method, stream):
-    before, torch_state, numpy_state = deepcopy(stream), torch.get_rng_state(), np.random.get_state()[1].copy()
-    codes = []
-    for seed in (0, 0, 1):
-        learner = after(small(method, seed=seed), stream[:2])
-        codes.append((learner.bank.codes, learner.encode("image", stream[0].query.image), learner.encode("text", stream[0].query.text)))
-    for first, same, other in zip(*codes):
+def test_a_seed_fixes_every_bit_and_the_world_is_left_alone(method, stream, draws_nothing):
+    before = deepcopy(stream)
+    with draws_nothing():
+        learners = [after(small(method, seed=seed), stream[:2]) for seed in (0, 0, 1)]
+        codes = [all_codes(learner, stream[0].query) for learner in learners]
+    for first, same, other in zip(*codes, strict=True):
         assert np.array_equal(first, same) and not np.array_equal(first, other)
-    assert torch.equal(torch.get_rng_state(), torch_state) and np.array_equal(np.random.get_state()[1], numpy_state)
-    for stage, copy in zip(stream, before):
-        assert all(np.array_equal(getattr(stage.database, name), getattr(copy.database, name)) for name in ("image", "text", "labels", "ids"))
+    for stage, copy in zip(stream, before, strict=True):
+        for name in ("image", "text", "labels", "ids"):
+            assert np.array_equal(getattr(stage.database, name), getattr(copy.database, name))
 
 
 @pytest.mark.parametrize("method", STEPWISE + ANEW)
@@ -197,7 +202,7 @@ def batch_of(learner, data, rows):
 
 
 def squared_distance(a, b):
-    return sum((x - y) ** 2 for x, y in zip(a, b))
+    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
 
 
 def test_distillation_is_the_squared_distance_to_the_old_outputs(stream):
@@ -209,8 +214,8 @@ def test_distillation_is_the_squared_distance_to_the_old_outputs(stream):
         for weight in learner.towers.parameters():
             weight += 0.1
     out, new = batch_of(learner, data, rows)
-    expected = 3.0 * sum(squared_distance(new[side][i], old[side][i]) for side in ("image", "text") for i in range(3)) / (3 * 16)
-    close(penalty(rows, out), expected)
+    moved = sum(squared_distance(new[side][i], old[side][i]) for side in ("image", "text") for i in range(3))
+    close(penalty(rows, out), 3.0 * moved / (3 * 16))
 
 
 def test_more_distillation_moves_the_outputs_less(stream):
@@ -254,8 +259,9 @@ def test_weights_are_held_by_how_much_the_past_needs_them(stream):
         for weight in learner.towers.parameters():
             weight += torch.linspace(-0.1, 0.2, weight.numel()).view_as(weight)
     expected = 0.0
-    for weight, before in zip(learner.towers.parameters(), old):
-        for f, now, was in zip(first[weight].flatten().tolist(), weight.flatten().tolist(), before.flatten().tolist()):
+    for weight, before in zip(learner.towers.parameters(), old, strict=True):
+        flat = (values.flatten().tolist() for values in (first[weight], weight, before))
+        for f, now, was in zip(*flat, strict=True):
             expected += 7.0 / 2 * f * (now - was) ** 2
     close(penalty(None, None), expected)
     learner.observe(stream[1])
@@ -269,22 +275,28 @@ def test_more_importance_moves_the_weights_less(stream):
         learner = after(small(ElasticWeightConsolidation, importance=importance, epochs=10), stream[:1])
         first, old = {weight: fisher.clone() for weight, fisher in learner.fisher.items()}, weights(learner)
         learner.observe(stream[1])
-        moved.append(sum((first[weight] * (weight - before).square()).sum().item() for weight, before in zip(learner.towers.parameters(), old)))
+        pairs = zip(learner.towers.parameters(), old, strict=True)
+        moved.append(sum((first[weight] * (weight - before).square()).sum().item() for weight, before in pairs))
     assert moved[1] < moved[0] / 2
 
 
 def test_kept_items_are_pulled_to_their_stored_codes(stream, monkeypatch):
     learner = after(small(ExperienceReplay, rehearsal=30), stream[:1])
     data, codes_seen, rows_seen, plain = stream[1].database, [], [], first_stage.stage_loss
-    monkeypatch.setattr(first_stage, "stage_loss", lambda out, anchors, codes, s: codes_seen.append(codes) or plain(out, anchors, codes, s))
+
+    def seen_loss(out, anchors, codes, similarity):
+        codes_seen.append(codes)
+        return plain(out, anchors, codes, similarity)
+
+    monkeypatch.setattr(first_stage, "stage_loss", seen_loss)
     kept = deepcopy(learner.rehearsed)
     first_stage.train_together(learner, data, rehearsed=kept, penalty=lambda rows, out: rows_seen.append(rows) or 0)
     rows, codes = torch.cat(rows_seen).numpy(), torch.cat(codes_seen).numpy()
     old = rows >= len(data)
     assert np.array_equal(np.unique(rows), np.arange(len(data) + 30))  # everything is trained on
     assert np.array_equal(codes[old], kept.codes[rows[old] - len(data)])
-    stored = dict(zip(learner.bank.ids, learner.bank.codes))
-    assert all(np.array_equal(stored[name], code) for name, code in zip(kept.data.ids, kept.codes))
+    stored = dict(zip(learner.bank.ids, learner.bank.codes, strict=True))
+    assert all(np.array_equal(stored[name], code) for name, code in zip(kept.data.ids, kept.codes, strict=True))
 
 
 def test_kept_items_are_held_at_the_outputs_they_had(stream):
@@ -298,7 +310,8 @@ def test_kept_items_are_held_at_the_outputs_they_had(stream):
             weight += 0.1
     out, _ = batch_of(learner, kept.after(data), rows)
     new = {name: u[[1, 3]].tolist() for name, u in out.items()}
-    expected = 2.0 * sum(squared_distance(new[name][i], old[name][i]) for name in ("image", "text", "label") for i in range(2)) / (4 * 16)
+    moved = sum(squared_distance(new[name][i], old[name][i]) for name in ("image", "text", "label") for i in range(2))
+    expected = 2.0 * moved / (4 * 16)
     close(penalty(rows, out), expected)
     assert penalty(rows[[0, 2]], {name: u[[0, 2]] for name, u in out.items()}) == 0  # no kept item in the batch
 
@@ -322,7 +335,7 @@ def test_the_likelihood_of_pairs_equals_the_loop_in_value_and_gradient():
     value, gradient = 0.0, np.zeros((3, 5))
     for i in range(3):
         for j in range(4):
-            theta = sum(x * y for x, y in zip(f[i], g[j])) / 2
+            theta = sum(x * y for x, y in zip(f[i], g[j], strict=True)) / 2
             value -= (s[i][j] * theta - math.log(1 + math.exp(theta))) / 12
             gradient[i] += (1 / (1 + math.exp(-theta)) - s[i][j]) * np.array(g[j]) / 2 / 12
     loss = negative_log_likelihood(codes.requires_grad_(), anchors, similar)
@@ -368,7 +381,8 @@ def test_a_rotation_is_orthogonal_and_never_loses_more(n, n_bits, n_empty, seed)
 def test_a_square_is_turned_until_nothing_is_lost():
     eighth = math.sqrt(0.5) * np.array([[1, 1], [-1, 1]])
     points = np.array([[1.0, 1], [-1, 1], [1, -1], [-1, -1]]) @ eighth
-    assert lost(points, learn_rotation(points, np.array([[0.96, 0.28], [-0.28, 0.96]]), iterations=10)) == pytest.approx(0, abs=1e-9)
+    rotation = learn_rotation(points, np.array([[0.96, 0.28], [-0.28, 0.96]]), iterations=10)
+    assert lost(points, rotation) == pytest.approx(0, abs=1e-9)
 
 
 def test_bits_of_random_hyperplanes_differ_with_the_angle():

@@ -22,13 +22,16 @@ def items(tmp_path):
     folder = tmp_path / "items"
     folder.mkdir()
     with open(folder / "items.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["id", "text", "label"], *([i, f"word{i % 3} thing", "ab"[i % 2]] for i in range(12))])
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label"])
+        writer.writerows([i, f"word{i % 3} thing", "ab"[i % 2]] for i in range(12))
     np.save(folder / "image_features.npy", np.zeros((12, 4), np.float32))
     return folder
 
 
 def sweep_file(folder, **entries):
-    content = {"notebook": "03_increments", "title": "Bits", "parameters": {}, "grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
+    content = {"notebook": "03_increments", "title": "Bits", "parameters": {}}
+    content |= {"grid": {"n_bits": [16, 32]}, "seeds": [0]} | entries
     (folder / "bits.yaml").write_text(yaml.safe_dump(content))
     return folder / "bits.yaml"
 
@@ -50,13 +53,14 @@ def mistakes(parameters, said, **entries):
         mistakes({"methods": []}, "name one at least"),
         mistakes({}, "n_bits is 12; a code length must be a positive multiple of 8", grid={"n_bits": [16, 12]}),
         mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
-        mistakes({"image_weights": "absent.safetensors"}, "image_weights is 'absent.safetensors', which does not exist"),
+        mistakes({"image_weights": "no.safetensors"}, "image_weights is 'no.safetensors', which does not exist"),
         mistakes({"runs": "absent"}, "runs is 'absent', which does not exist", notebook="04_forgetting"),
     ],
 )
 def test_a_run_that_cannot_go_well_stops_the_sweep_before_it_starts(tmp_path, items, capsys, entries, said, option):
-    entries = {**entries, "parameters": {name: str(items) if value == "ITEMS" else value for name, value in entries["parameters"].items()}}
-    assert command(sweep_file(tmp_path, **entries), tmp_path / "out", *option) == 2
+    parameters = {name: str(items) if value == "ITEMS" else value for name, value in entries["parameters"].items()}
+    file = sweep_file(tmp_path, **{**entries, "parameters": parameters})
+    assert command(file, tmp_path / "out", *option) == 2
     shown = capsys.readouterr()
     assert said in shown.err and "bits/n_bits=" in shown.err and shown.err.count("\n") == 1 and not shown.out
     assert not (tmp_path / "out").exists()
@@ -81,7 +85,8 @@ def test_the_kits_own_notebooks_pass_with_their_defaults(tmp_path):
     names = [path.stem for path in sorted(resource_folder("notebooks").glob("*.ipynb"))]
     sweeps = plan_sweeps([sweep_file(tmp_path, notebook=names, grid={})], tmp_path / "out")
     wanted = wanted_by(sweeps, in_order(sweeps))
-    assert [one.run.rpartition("/")[2] for one in wanted] == [name for name in names if name != "05_report"] and all(one.kits_own for one in wanted)
+    assert [one.run.rpartition("/")[2] for one in wanted] == [name for name in names if name != "05_report"]
+    assert all(one.kits_own for one in wanted)
     check(wanted)
 
 
@@ -89,7 +94,8 @@ def test_a_notebook_of_ones_own_may_have_methods_and_parameters_of_its_own(tmp_p
     sweeps = plan_sweeps([write_sweep(tmp_path)], tmp_path / "out")
     assert not wanted_by(sweeps, in_order(sweeps)), "it has no data of the kit"
     shutil.copyfile(resource_folder("notebooks") / "03_increments.ipynb", tmp_path / "mine.ipynb")
-    sweeps = plan_sweeps([sweep_file(tmp_path, notebook="mine.ipynb", parameters={"methods": ["my own"]}, grid={"n_bits": [12]})], tmp_path / "out")
+    file = sweep_file(tmp_path, notebook="mine.ipynb", parameters={"methods": ["my own"]}, grid={"n_bits": [12]})
+    sweeps = plan_sweeps([file], tmp_path / "out")
     (mine,) = wanted_by(sweeps, in_order(sweeps))
     assert not mine.kits_own
     assert mine.settings.epochs == 30

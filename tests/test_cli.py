@@ -20,12 +20,22 @@ def write_items(folder, rows, features=None):
     return folder
 
 
+HELP_WITHOUT_TORCH = """
+import sys
+sys.argv = ["dlchkit", "--help"]
+try:
+    from dlchkit.cli import main
+    main()
+except SystemExit:
+    pass
+assert "torch" not in sys.modules and "numpy" not in sys.modules
+"""
 GOOD = [(str(i), f"word{i % 3} thing", "ab"[i % 2]) for i in range(12)]
 
 
 def test_help_needs_no_torch():
-    code = "import sys; sys.argv = ['dlchkit', '--help']\ntry:\n    from dlchkit.cli import main; main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", HELP_WITHOUT_TORCH]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert all(command in shown for command in ("tour", "run", "notebooks", "report"))
 
 
@@ -93,7 +103,10 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(tmp_path):
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(
-        [sys.executable, "-m", "dlchkit.cli", "notebooks", str(tmp_path / "copies")], stdout=theirs, stderr=subprocess.PIPE, check=False
+        [sys.executable, "-m", "dlchkit.cli", "notebooks", str(tmp_path / "copies")],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        check=False,
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (141, b"")

@@ -83,5 +83,3 @@ def test_a_changed_loss_weight_opens_runs_and_a_changed_page_does_not(planned):
     assert ": open: code changed\n" in shown
     assert "code changed since: 1 finished run open again; --keep keeps them" in shown
     assert ": done\n" in dry_run("--keep")
-
-

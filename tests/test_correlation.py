@@ -27,7 +27,7 @@ def test_it_finds_what_scikit_learns_iteration_finds(pairs):
     model = fit_cca(pairs, n_components=3)
     ours = model.representations(pairs)
     by_iteration = CCA(3, max_iter=5000, tol=1e-12).fit(pairs.image, pairs.text)
-    theirs = dict(zip(("image", "text"), by_iteration.transform(pairs.image, pairs.text)))
+    theirs = dict(zip(("image", "text"), by_iteration.transform(pairs.image, pairs.text), strict=True))
     assert np.allclose(model.correlations, correlations(theirs["image"], theirs["text"]), atol=1e-4)
     for side in ours:
         assert np.allclose(np.abs(correlations(ours[side], theirs[side])), 1, atol=1e-3)
@@ -40,7 +40,9 @@ def test_variates_are_uncorrelated_of_variance_one_and_correlate_as_said(pairs, 
     for variates in (image, text):
         assert variates.dtype == np.float32 and np.allclose(np.cov(variates.T), np.eye(4), atol=1e-3)
     assert np.allclose(correlations(image, text), model.correlations, atol=1e-3)
-    assert (np.diff(model.correlations) <= 1e-9).all() and 0 <= model.correlations.min() and model.correlations.max() <= 1
+    assert (np.diff(model.correlations) <= 1e-9).all()
+    assert model.correlations.min() >= 0
+    assert model.correlations.max() <= 1
 
 
 def test_with_every_pair_a_landmark_the_kernel_is_the_exact_one(pairs):
@@ -72,7 +74,7 @@ def test_variates_are_compared_by_cosine_and_beat_chance(pairs):
     relevant = shares_label(query.labels, database.labels)
     scores = evaluate_correlation(model, query, database)
     assert scores.keys() == {"image_to_text", "text_to_image"}
-    expected = np.mean([average_precision_score(r, s) for r, s in zip(relevant, cosine)])
+    expected = np.mean([average_precision_score(r, s) for r, s in zip(relevant, cosine, strict=True)])
     assert scores["image_to_text"] == pytest.approx(expected, abs=1e-6) and min(scores.values()) > 2 * relevant.mean()
 
 

@@ -13,7 +13,8 @@ few = settings(deadline=None, max_examples=30)
 @few
 @given(st.booleans(), st.integers(1, 30), st.integers(0, 99))
 def test_every_class_gets_its_labelled_items_out_of_the_rows_given(clustered_pairs, several_labels, per_class, seed):
-    labels, rows = clustered_pairs(120, several_labels=several_labels).labels, np.arange(0, 120, 2)  # of classes 0, 2 and 4, and others by chance
+    labels = clustered_pairs(120, several_labels=several_labels).labels
+    rows = np.arange(0, 120, 2)  # of classes 0, 2 and 4, and others by chance
     chosen = choose_labelled(labels, rows, per_class=per_class, seed=seed)
     assert set(chosen) <= set(rows) and np.array_equal(chosen, np.unique(chosen))
     available, found = labels[rows].sum(0), labels[chosen].sum(0)

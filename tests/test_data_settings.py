@@ -1,4 +1,4 @@
-"""Data settings: one schema for data files, options and notebooks; the rule on sources; digests that follow the data."""
+"""Data settings: one schema for data files, options and notebooks; the rule on sources; digests of the data."""
 
 import csv
 import os

@@ -20,7 +20,10 @@ from dlchkit.data import PairedFeatures
 random = np.random.default_rng(0)
 n, classes, widths = 300, 6, {"image": 384, "text": 300}
 labels = np.eye(classes, dtype=bool)[np.arange(n) % classes]
-features = {side: (labels @ random.normal(size=(classes, width)) + 3 * random.normal(size=(n, width))).astype(np.float32) for side, width in widths.items()}
+features = {}
+for side, width in widths.items():
+    values = labels @ random.normal(size=(classes, width)) + 3 * random.normal(size=(n, width))
+    features[side] = values.astype(np.float32)
 ids = np.array([f"item{i:04d}" for i in range(n)])
 data = PairedFeatures(ids=ids, labels=labels, class_names=tuple("abcdef"), groups=ids, **features)
 stream = class_incremental_stream(data, classes_per_stage=[4, 2])
@@ -37,8 +40,10 @@ print(json.dumps(found))
 
 
 def run(threads):
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"}  # else threads spin on a busy machine
-    ended = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True, timeout=120)
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # else threads spin on a busy machine
+    command = [sys.executable, "-c", RUN]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(ended.stdout)
     assert found.pop("threads") == threads
     return found

@@ -117,7 +117,11 @@ def test_a_refusal_and_no_server_are_one_line(server, tmp_path, refused):
 
 # --- COCO: annotations fetched, pictures by hand ---
 
-CATEGORIES = [{"id": 7, "name": "train"}, {"id": 1, "name": "person"}, {"id": 90, "name": "toothbrush"}]  # not in the order of ids
+CATEGORIES = [  # not in the order of ids
+    {"id": 7, "name": "train"},
+    {"id": 1, "name": "person"},
+    {"id": 90, "name": "toothbrush"},
+]
 
 
 def annotations(part):
@@ -125,9 +129,15 @@ def annotations(part):
     first = {"train": 100, "val": 200}[part]
     images = [{"id": first + i, "file_name": f"{first + i:012d}.jpg"} for i in range(7)]
     instances = [
-        {"image_id": first + i, "category_id": c, "iscrowd": c == 90} for i in range(6) for c in ((1, 7) if i == 0 else ([1, 7, 90][i % 3],))
+        {"image_id": first + i, "category_id": c, "iscrowd": c == 90}
+        for i in range(6)
+        for c in ((1, 7) if i == 0 else ([1, 7, 90][i % 3],))
     ]
-    captions = [{"image_id": image["id"], "caption": f" {word} {image['id']}\n"} for word in ("first", "second") for image in reversed(images)]
+    captions = [
+        {"image_id": image["id"], "caption": f" {word} {image['id']}\n"}
+        for word in ("first", "second")
+        for image in reversed(images)
+    ]
     return {
         "instances": {"images": images, "annotations": instances, "categories": CATEGORIES},
         "captions": {"images": images, "annotations": captions},
@@ -138,7 +148,8 @@ def write_coco(folder, *, parts=("train", "val"), pictures=("train", "val"), yea
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     for part in parts:
         for kind, content in annotations(part).items():
-            (folder / "annotations" / f"{kind}_{part}{year}.json").write_text(json.dumps(content | changes.get(kind, {})), encoding="utf-8")
+            text = json.dumps(content | changes.get(kind, {}))
+            (folder / "annotations" / f"{kind}_{part}{year}.json").write_text(text, encoding="utf-8")
     for part in pictures:
         (folder / f"{part}{year}").mkdir(exist_ok=True)
         for image in annotations(part)["instances"]["images"]:
@@ -165,7 +176,8 @@ def test_another_caption_of_coco_and_pictures_elsewhere(tmp_path, caption, text)
 
 def test_a_part_without_pictures_is_refused_or_left_out_by_name(tmp_path, refused):
     write_coco(tmp_path, pictures=("val",))
-    with refused("train2017 has annotations but no pictures", "train2017.zip from https://cocodataset.org", str(tmp_path / "train2017")):
+    source = "train2017.zip from https://cocodataset.org"
+    with refused("train2017 has annotations but no pictures", source, str(tmp_path / "train2017")):
         load(tmp_path)
     data = load(tmp_path, skip_bad_rows=True)
     assert len(data) == 6 and data.left_out[0].startswith("train2017: left out whole")

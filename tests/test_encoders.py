@@ -56,7 +56,14 @@ def test_other_content_order_or_weights_are_encoded_anew(pixels, tmp_path):
     one_pixel_off = pixels.copy()
     one_pixel_off[-1, -1, -1, -1] ^= 1
     encoder, other = CountingEncoder(), CountingEncoder("weights 2")
-    for items in (pixels, one_pixel_off, pixels[::-1], pixels[:2], pixels.transpose(0, 2, 1, 3).copy(), pixels.reshape(3, SIZE // 2, SIZE * 2, 3)):
+    for items in (
+        pixels,
+        one_pixel_off,
+        pixels[::-1],
+        pixels[:2],
+        pixels.transpose(0, 2, 1, 3).copy(),
+        pixels.reshape(3, SIZE // 2, SIZE * 2, 3),
+    ):
         cached_features(encoder, items, folder=tmp_path)
     cached_features(other, pixels, folder=tmp_path)
     assert (encoder.calls, other.calls) == (6, 1)
@@ -126,7 +133,8 @@ def wait_until(condition):
 
 def test_of_several_processes_one_encodes_and_a_killed_one_leaves_no_lock(tmp_path):
     def start(name):
-        return subprocess.Popen([sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     log, processes = tmp_path / "log", [start("a")]
     try:
@@ -230,7 +238,7 @@ def squeezenet(tmp_path_factory):
 
 def test_pixels_and_files_of_the_same_pictures_give_the_same_features(squeezenet, pixels, tmp_path):
     files = [tmp_path / f"{i}.png" for i in range(3)]
-    for path, picture in zip(files, pixels):
+    for path, picture in zip(files, pixels, strict=True):
         Image.fromarray(picture).save(path)
     encoder = squeezenet[0]
     assert np.array_equal(encoder.encode(np.array(list(map(str, files)))), encoder.encode(pixels))
@@ -247,9 +255,13 @@ def test_the_fingerprint_covers_weights_and_size(squeezenet, tmp_path):
     state = random_network("squeezenet1_1").state_dict()
     state["features.0.bias"] += 1
     save_file(state, tmp_path / "other.safetensors")
-    load = lambda weights, size: ImageEncoder.from_torchvision("squeezenet1_1", weights=weights, size=size, device="cpu").fingerprint  # noqa: E731
-    assert load(path, SIZE) == encoder.fingerprint
-    assert len({encoder.fingerprint, load(tmp_path / "other.safetensors", SIZE), load(path, 32)}) == 3
+
+    def fingerprint(weights, size):
+        return ImageEncoder.from_torchvision("squeezenet1_1", weights=weights, size=size, device="cpu").fingerprint
+
+    assert fingerprint(path, SIZE) == encoder.fingerprint
+    others = {fingerprint(tmp_path / "other.safetensors", SIZE), fingerprint(path, 32)}
+    assert len(others | {encoder.fingerprint}) == 3
 
 
 def test_a_picture_that_cannot_be_read_is_named(squeezenet, pixels, tmp_path, refused):
@@ -324,12 +336,13 @@ def test_the_small_network_depends_on_its_seed_alone():
 
 def pictures(n):
     random = np.random.default_rng(0)
-    return SourceDataset(labels=np.arange(n) % 3, class_names=("a", "b", "c"), images=random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8))
+    images = random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
+    return SourceDataset(labels=np.arange(n) % 3, class_names=("a", "b", "c"), images=images)
 
 
 def test_training_the_small_network_leaves_no_batch_of_one_picture():
-    said = []
-    trained = pretrain_small_network(pictures(72), epochs=1, on_epoch=lambda *news: said.append(news))  # 65 to train on, 64 in a batch
+    said, source = [], pictures(72)  # 65 to train on, 64 in a batch
+    trained = pretrain_small_network(source, epochs=1, on_epoch=lambda *news: said.append(news))
     assert {name: len(values) for name, values in trained.history.items()} == {"loss": 1, "accuracy": 1}
     assert said == [(0, 1, {name: values[0] for name, values in trained.history.items()})]
 
@@ -337,8 +350,9 @@ def test_training_the_small_network_leaves_no_batch_of_one_picture():
 def test_too_few_pictures_or_none_to_train_on_are_refused(refused):
     with refused("19 pictures", "20 at least"):
         pretrain_small_network(pictures(19))
+    features = SourceDataset(labels=np.arange(30) % 3, class_names=("a", "b", "c"), image_features=np.zeros((30, 2)))
     with refused("features, no pictures"):
-        pretrain_small_network(SourceDataset(labels=np.arange(30) % 3, class_names=("a", "b", "c"), image_features=np.zeros((30, 2))))
+        pretrain_small_network(features)
 
 
 def test_a_hash_head_treats_every_row_by_itself():
@@ -353,12 +367,15 @@ def test_a_hash_head_treats_every_row_by_itself():
 
 # --- texts ---
 
-TEXTS = np.array(["a red house by the sea", "the red car", "a green house", "one tree by the sea", "the green tree", "red sea"])
+TEXTS = np.array(
+    ["a red house by the sea", "the red car", "a green house", "one tree by the sea", "the green tree", "red sea"]
+)
 
 
 def test_bag_of_words_marks_the_words_that_occur():
     encoder = WordCountEncoder(TEXTS[:2], kind="bow")
-    assert encoder.encode(np.array(["red red SEA", "nothing known"])).tolist() == [[0, 0, 0, 1, 1, 0], [0] * 6]  # by car house red sea the
+    marks = encoder.encode(np.array(["red red SEA", "nothing known"])).tolist()
+    assert marks == [[0, 0, 0, 1, 1, 0], [0] * 6]  # by car house red sea the
 
 
 def test_tfidf_rows_have_length_one_and_rare_words_weigh_more():
@@ -371,7 +388,9 @@ def test_tfidf_rows_have_length_one_and_rare_words_weigh_more():
 
 def test_word_counts_take_the_most_frequent_words_and_know_their_vocabulary():
     assert WordCountEncoder(TEXTS, max_features=3).encode(TEXTS).shape == (6, 3)
-    prints = {WordCountEncoder(texts, kind=kind).fingerprint for texts in (TEXTS, TEXTS[:3]) for kind in ("bow", "tfidf")}
+    prints = {
+        WordCountEncoder(texts, kind=kind).fingerprint for texts in (TEXTS, TEXTS[:3]) for kind in ("bow", "tfidf")
+    }
     assert len(prints) == 4
     assert WordCountEncoder(TEXTS).fingerprint == WordCountEncoder(TEXTS).fingerprint
 
@@ -417,6 +436,8 @@ def test_a_sentence_encoder_that_is_not_there_is_refused(tmp_path, refused):
         SentenceEncoder(tmp_path, device="nonsense")
 
 
-@pytest.mark.parametrize("name, kind", [("tfidf", WordCountEncoder), ("bow", WordCountEncoder), ("trained", SentenceEncoder)])
+@pytest.mark.parametrize(
+    "name, kind", [("tfidf", WordCountEncoder), ("bow", WordCountEncoder), ("trained", SentenceEncoder)]
+)
 def test_a_parameter_names_the_text_encoder(name, kind):
     assert isinstance(make_text_encoder(name, TEXTS), kind)

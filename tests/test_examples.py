@@ -1,6 +1,7 @@
 """What single queries find is what a slow loop finds, and a record says it in words."""
 
 import json
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -39,17 +40,21 @@ def setting(clustered_pairs):
     names = tuple(f"class {name}" for name in features.class_names)
     texts = np.array([f"caption {i}" for i in range(60)])
     order = np.random.default_rng(1).permutation(60)  # rows of the data set are not those of the features
-    pairs = PairedDataset(ids=features.ids, labels=features.labels, class_names=names, groups=features.ids, texts=texts)[order]
+    ids, labels = features.ids, features.labels
+    pairs = PairedDataset(ids=ids, labels=labels, class_names=names, groups=ids, texts=texts)[order]
     return pairs, FirstBits(features[10:40], features[40:]), features[:4]
 
 
 def slowly(pairs, learner, query, code, k):
     """Items nearest to one query: (distance, place in the bank) decides; every bit compared by itself."""
     ranked = []
-    for place, (item, stored) in enumerate(zip(learner.bank.ids, learner.bank.codes)):
-        ranked.append((sum(int(a != b) for a, b in zip(code, stored)), place, str(item)))
+    for place, (item, stored) in enumerate(zip(learner.bank.ids, learner.bank.codes, strict=True)):
+        ranked.append((sum(int(a != b) for a, b in zip(code, stored, strict=True)), place, str(item)))
     row_of = {str(name): row for row, name in enumerate(pairs.ids)}
-    words = lambda name: {pairs.class_names[c] for c in range(len(pairs.class_names)) if pairs.labels[row_of[name], c]}
+
+    def words(name):
+        return {pairs.class_names[c] for c in np.flatnonzero(pairs.labels[row_of[name]])}
+
     nearest = sorted(ranked)[:k]
     return [(name, distance, bool(words(name) & words(str(query))), words(name)) for distance, _, name in nearest]
 
@@ -62,13 +67,15 @@ def test_what_is_found_is_what_a_slow_loop_finds(setting, direction, k):
     codes = learner.encode("any", queries.image if direction == "image_to_text" else queries.text)
     entries = found.for_record()
     assert found.results.shape == found.distances.shape == found.right.shape == (4, min(k, 50)) and len(entries) == 4
-    for i, (query, code, entry) in enumerate(zip(queries.ids, codes, entries)):
+    for i, (query, code, entry) in enumerate(zip(queries.ids, codes, entries, strict=True)):
         expected = slowly(pairs, learner, query, code, k)
         assert [(x["id"], x["distance"], x["right"], set(x["labels"])) for x in entry["found"]] == expected
-        assert pairs.ids[found.results[i]].tolist() == [name for name, *_ in expected] and pairs.ids[found.queries[i]] == query
+        assert pairs.ids[found.results[i]].tolist() == [name for name, *_ in expected]
+        assert pairs.ids[found.queries[i]] == query
         assert entry["direction"] == direction and entry["method"] == "first bits" and entry["query"]["id"] == query
         assert entry["query"]["text"] == f"caption {int(query[-4:])}"
-    assert any(len(set(row)) < len(row) for row in found.distances.tolist()) or k == 1  # the order inside ties was put to the test
+    tied = any(len(set(row)) < len(row) for row in found.distances.tolist())
+    assert tied or k == 1  # the order inside ties was put to the test
     assert (np.diff(found.distances, axis=1) >= 0).all()
 
 
@@ -80,9 +87,10 @@ def test_both_directions_ask_with_their_own_side(setting):
 
 def test_among_equal_distances_the_item_stored_first_comes_first(clustered_pairs):
     features = clustered_pairs(n=12, n_classes=2)
-    same = features[[0] * 12].text
-    learner = FirstBits(*(type(features)(**{**vars(part), "text": same[: len(part)]}) for part in (features[[7, 3]], features[[9, 1, 5]])))
-    pairs = PairedDataset(ids=features.ids, labels=features.labels, class_names=features.class_names, groups=features.ids)
+    features = replace(features, text=features.text[[0] * 12])
+    learner = FirstBits(features[[7, 3]], features[[9, 1, 5]])
+    ids, labels = features.ids, features.labels
+    pairs = PairedDataset(ids=ids, labels=labels, class_names=features.class_names, groups=ids)
     found = find_examples(learner, features[:1], pairs, direction="text_to_image", k=4)
     assert found.results.tolist() == [[7, 3, 9, 1]] and found.distances.tolist() == [[0] * 4]
     assert found.for_record()[0]["query"]["text"] is None  # this data has no texts
@@ -103,8 +111,10 @@ def test_a_typed_text_is_judged_by_all_that_was_meant_or_not_at_all(setting):
     one = next(row for row in range(60) if pairs.labels[row, :2].sum() == 1)
     entry = typed_example(pairs, "a and b", [both, one], [0, 3], method="exact", meant=["class a", "class b"])
     assert entry["query"] == {"id": None, "text": "a and b", "labels": ["class a", "class b"]}
-    assert [item["right"] for item in entry["found"]] == [True, False] and [item["distance"] for item in entry["found"]] == [0, 3]
-    assert [item["right"] for item in typed_example(pairs, "a", [both, one], [0, 3], method="exact")["found"]] == [None, None]
+    assert [item["right"] for item in entry["found"]] == [True, False]
+    assert [item["distance"] for item in entry["found"]] == [0, 3]
+    entry = typed_example(pairs, "a", [both, one], [0, 3], method="exact")
+    assert [item["right"] for item in entry["found"]] == [None, None]
 
 
 def test_the_sentence_counts_what_is_right(setting):
@@ -112,7 +122,8 @@ def test_the_sentence_counts_what_is_right(setting):
     found = find_examples(learner, queries, pairs, direction="image_to_text", k=3)
     n_right = sum(item["right"] for entry in found.for_record() for item in entry["found"])
     assert found.sentence.startswith("4 pictures and the 3 captions nearest to each (first bits): ")
-    assert f": {n_right} of 12 share" in found.sentence and found.sentence.endswith(" a label with the picture that asked.")
+    assert f": {n_right} of 12 share" in found.sentence
+    assert found.sentence.endswith(" a label with the picture that asked.")
     one = find_examples(learner, queries[:1], pairs, direction="text_to_image", k=1)
     assert one.sentence.startswith("One caption and the picture nearest to it (first bits): ")
 
@@ -137,12 +148,30 @@ def test_asking_changes_nothing(setting):
     pairs, learner, queries = setting
     before = learner.bank.digests(), queries.image.copy(), pairs.labels.copy()
     find_examples(learner, queries, pairs, direction="image_to_text")
-    assert learner.bank.digests() == before[0] and np.array_equal(queries.image, before[1]) and np.array_equal(pairs.labels, before[2])
+    assert learner.bank.digests() == before[0]
+    assert np.array_equal(queries.image, before[1])
+    assert np.array_equal(pairs.labels, before[2])
 
 
 @pytest.mark.slow
 def test_the_notebook_of_increments_records_both_directions(tmp_path):
-    options = ["-p", "n_pairs", "160", "-p", "n_source", "80", "-p", "epochs", "1", "-p", "methods", '["exact"]', "-p", "n_bits", "16"]
+    options = [
+        "-p",
+        "n_pairs",
+        "160",
+        "-p",
+        "n_source",
+        "80",
+        "-p",
+        "epochs",
+        "1",
+        "-p",
+        "methods",
+        '["exact"]',
+        "-p",
+        "n_bits",
+        "16",
+    ]
     assert main(["run", "03_increments", *options, "-o", str(tmp_path)]) == 0
     (folder,) = [path.parent for path in tmp_path.rglob("result.json")]
     record = RunRecord.load(folder)
@@ -151,7 +180,10 @@ def test_the_notebook_of_increments_records_both_directions(tmp_path):
         ("text to image", "exact"),
         ("image to text", "exact"),
     ]
-    assert all(len(group["queries"]) == 3 and all(len(query["found"]) == 5 for query in group["queries"]) for group in shown["groups"])
+    assert all(
+        len(group["queries"]) == 3 and all(len(query["found"]) == 5 for query in group["queries"])
+        for group in shown["groups"]
+    )
     files = ["stages.png", "examples_text_to_image.png", "examples_image_to_text.png"]
     assert [figure["file"] for figure in record.figures] == files
     assert all((folder / figure["file"]).is_file() for figure in record.figures)

@@ -78,12 +78,18 @@ def test_npy(items):
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_npz(tmp_path, save):
-    names = {"ids": np.array(list("abcdef")), "class_names": np.array(["x", "y"]), "split": np.array(["query", "database"] * 3)}
+    names = {
+        "ids": np.array(list("abcdef")),
+        "class_names": np.array(["x", "y"]),
+        "split": np.array(["query", "database"] * 3),
+    }
     save(tmp_path / "a.npz", image_features=features(), text_features=features(), labels=one_hot(), **names)
     fuzz_bytes(tmp_path / "a.npz", lambda: catalog.load(tmp_path), 2 * TIMES)
 
 
-@pytest.mark.parametrize("save", [save_v5, lambda path, **arrays: save_v5(path, True, **arrays), save_hdf5], ids=["v5", "compressed", "HDF5"])
+@pytest.mark.parametrize(
+    "save", [save_v5, lambda path, **arrays: save_v5(path, True, **arrays), save_hdf5], ids=["v5", "compressed", "HDF5"]
+)
 def test_mat_matrices(tmp_path, save):
     if save is save_hdf5:
         save(tmp_path / "a.mat", images=np.zeros((4, 5, 3, 6), np.uint8), YAll=features(6, 4), LAll=one_hot())
@@ -102,7 +108,10 @@ def test_mat_texts(tmp_path):
     for i in range(4):
         Image.new("RGB", (4, 4)).save(tmp_path / f"{i}.png")
     save_v5(tmp_path / "index.mat", index=np.array([f"there/{i}.png" for i in range(4)]))
-    save_v5(tmp_path / "caption.mat", caption=cells(*(np.array([f"one of {i}", f"two of {i}"], dtype=object) for i in range(4))))
+    save_v5(
+        tmp_path / "caption.mat",
+        caption=cells(*(np.array([f"one of {i}", f"two of {i}"], dtype=object) for i in range(4))),
+    )
     save_hdf5(tmp_path / "label.mat", category=one_hot(4))
     for name in ("index.mat", "caption.mat"):
         fuzz_bytes(tmp_path / name, lambda: catalog.load(tmp_path, skip_bad_rows=True), FEW)
@@ -171,15 +180,24 @@ def test_a_damaged_cache_is_mended(tmp_path):
 
 def test_records(tmp_path):
     R = {"image_to_text": [[0.9, float("nan")], [0.5, 0.75]]}
-    method = MethodRecord(R=R, seconds=[1.0, 2.0], old_codes_unchanged=[True, True], other_R={"encoded": R}, chance={"image_to_text": [0.1, 0.2]})
+    method = MethodRecord(
+        R=R,
+        seconds=[1.0, 2.0],
+        old_codes_unchanged=[True, True],
+        other_R={"encoded": R},
+        chance={"image_to_text": [0.1, 0.2]},
+    )
     figures = [{"file": "R.png", "alt": "a", "caption": "c"}]
-    record = RunRecord("n", {"n_bits": 16}, 1, {"dlch": method}, {"dlch": {"map": 0.5}}, {"x": [1]}, figures, environment={"versions": {"a": "1"}})
+    results = {"methods": {"dlch": method}, "metrics": {"dlch": {"map": 0.5}}, "findings": {"x": [1]}}
+    record = RunRecord("n", {"n_bits": 16}, 1, {"name": "scenes"}, figures=figures, **results)
+    record.environment = {"versions": {"a": "1"}}
     record.save(tmp_path)
 
     def read():
         back = RunRecord.load(tmp_path)
         for one in back.methods.values():
-            assert one.learned_at_once in (True, False) and all(R.ndim == 2 and len(R) == len(one.seconds) for R in one.R.values())
+            assert one.learned_at_once in (True, False)
+            assert all(R.ndim == 2 and len(R) == len(one.seconds) for R in one.R.values())
         assert all((tmp_path / figure["file"]).resolve().parent == tmp_path.resolve() for figure in back.figures)
         back.save(tmp_path / "again")
         (tmp_path / "again" / FILE_NAME).unlink()
@@ -218,7 +236,9 @@ def test_parameter_files(tmp_path):
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.text(st.characters(exclude_categories=()) | st.sampled_from("&*!{}[]:-,'\"|>#%@?\n \t0123456789"), max_size=60))
+@given(
+    st.text(st.characters(exclude_categories=()) | st.sampled_from("&*!{}[]:-,'\"|>#%@?\n \t0123456789"), max_size=60)
+)
 def test_any_text_as_yaml(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("any") / "any.yaml"
     path.write_bytes(text.encode("utf-8", errors="surrogatepass"))

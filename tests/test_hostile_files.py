@@ -1,5 +1,6 @@
-"""Files that mean harm, or that damage at random has found: refused in one line, nothing of them runs or reaches outside."""
+"""Files that mean harm, or that damage at random has found: refused in one line; nothing runs or reaches outside."""
 
+import itertools
 import json
 import os
 import pickle
@@ -64,7 +65,9 @@ def test_a_column_name_of_two_lines_is_refused_in_one(items, refused):
         catalog.load(items)
 
 
-@pytest.mark.parametrize("header", [b"{'descr': (", b"{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 3), }", b"[" * 500])
+@pytest.mark.parametrize(
+    "header", [b"{'descr': (", b"{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 3), }", b"[" * 500]
+)
 def test_a_npy_header_that_is_no_header_is_refused(items, refused, header):
     (items / "text_features.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with refused("text_features.npy is not a readable .npy array"):
@@ -106,7 +109,10 @@ def test_what_is_nested_too_deeply_is_refused(tmp_path, clustered_pairs, refused
             read()
 
 
-@pytest.mark.parametrize(("name", "value"), [("sizes", "[2001-01-01]"), ("sizes", "[!!set {a}]"), ("n", "2001-01-01"), ("rate", "1" + "0" * 400)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sizes", "[2001-01-01]"), ("sizes", "[!!set {a}]"), ("n", "2001-01-01"), ("rate", "1" + "0" * 400)],
+)
 def test_values_that_only_yaml_knows_are_refused(tmp_path, refused, name, value):
     write_notebook(tmp_path / "n.ipynb")
     (tmp_path / "s.yaml").write_text(f"notebook: n.ipynb\ntitle: t\nseeds: [0]\nparameters:\n  {name}: {value}\n")
@@ -115,7 +121,8 @@ def test_values_that_only_yaml_knows_are_refused(tmp_path, refused, name, value)
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("1: 2", "no parameter 1"), ("name: 2001-99-99", "not readable YAML"), ("? [a]\n  : 1", "not readable YAML")]
+    ("line", "said"),
+    [("1: 2", "no parameter 1"), ("name: 2001-99-99", "not readable YAML"), ("? [a]\n  : 1", "not readable YAML")],
 )
 def test_names_and_dates_that_are_none_are_refused(tmp_path, refused, line, said):
     write_notebook(tmp_path / "n.ipynb")
@@ -132,7 +139,10 @@ def test_a_notebook_name_that_no_file_can_have_is_refused(tmp_path, refused):
 
 @pytest.mark.parametrize("literal", ["{[]: 1}", "(" * 500 + ")" * 500, "1" * 5000])
 def test_a_default_that_python_cannot_read_is_refused(tmp_path, refused, literal):
-    nbformat.write(new_notebook(cells=[new_code_cell(f"n: int = {literal}  # n", metadata={"tags": ["parameters"]})]), tmp_path / "n.ipynb")
+    nbformat.write(
+        new_notebook(cells=[new_code_cell(f"n: int = {literal}  # n", metadata={"tags": ["parameters"]})]),
+        tmp_path / "n.ipynb",
+    )
     with refused("the default of 'n'", "is no literal"):
         read_parameters(tmp_path / "n.ipynb")
 
@@ -289,7 +299,9 @@ def test_a_figure_outside_the_folder_is_refused(tmp_path, refused, file):
 
 
 def test_a_short_yaml_that_stands_for_billions_of_values_is_refused(tmp_path, refused):
-    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"] + [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi")]
+    lines = [f"a: &a [{', '.join('x' * 9)}]"]
+    for a, b in itertools.pairwise("abcdefghi"):
+        lines.append(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]")
     (tmp_path / "s.yaml").write_text("\n".join([*lines, "seeds: *i"]))
     with in_time(), refused("s.yaml", "alias"):
         plan_sweeps([tmp_path / "s.yaml"], tmp_path / "out")

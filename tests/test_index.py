@@ -1,4 +1,4 @@
-"""The index answers as the plain distance matrix does, keeps its ids through changes and files, and refuses the rest."""
+"""The index answers as the plain distance matrix does, keeps its ids through changes and files, refuses the rest."""
 
 import json
 import subprocess
@@ -43,7 +43,8 @@ def plain_search(queries, database, names, k):
 def test_nearest_as_by_the_plain_reference(kind, options, n_bits):
     if kind == "multihash":
         options = {"nhash": n_bits // 8, "b": 8, "nflip": 8}  # every part may differ: nothing is missed
-    index, database, queries = filled(kind, n_bits=n_bits, **options), codes_of(300, n_bits), codes_of(20, n_bits, seed=1)
+    index = filled(kind, n_bits=n_bits, **options)
+    database, queries = codes_of(300, n_bits), codes_of(20, n_bits, seed=1)
     answer = index.search(queries, 25)
     distances, found = plain_search(queries, database, names_of(300), 25)
     assert answer.distances.dtype == np.int32 and answer.found.all()
@@ -61,7 +62,8 @@ def test_ids_belong_to_their_distances_and_ties_stand_in_order_of_insertion(kind
     answer = index.search(queries, 40)
     rows = np.char.replace(answer.ids, "item", "").astype(int)
     assert answer.ids.dtype.kind == "U"
-    np.testing.assert_array_equal(np.take_along_axis(hamming_distance(queries, codes_of(300)), rows, axis=1), answer.distances)
+    distance = hamming_distance(queries, codes_of(300))
+    np.testing.assert_array_equal(np.take_along_axis(distance, rows, axis=1), answer.distances)
     step, tied = np.diff(answer.distances), np.diff(rows)
     assert (step >= 0).all() and (tied[step == 0] > 0).all()
 
@@ -71,7 +73,7 @@ def test_within_a_radius_as_by_the_plain_reference(kind, options):
     index, queries = filled(kind, **options), codes_of(10, seed=1)
     distance = hamming_distance(queries, codes_of(300))
     for radius in (0, 4, 16, 99):
-        for row, found in zip(distance, index.within(queries, radius)):
+        for row, found in zip(distance, index.within(queries, radius), strict=True):
             order = np.argsort(row, kind="stable")
             order = order[row[order] <= radius]
             np.testing.assert_array_equal(found.distances, row[order])
@@ -96,7 +98,7 @@ def test_any_life_of_additions_and_removals(tmp_path_factory, story, k, radius):
         if adds:
             codes = np.where(random.random((len(names), 8)) < 0.5, -1, 1).astype(np.int8)
             index.add(codes, np.array(names, dtype=str))
-            stored.update(zip(names, codes))
+            stored.update(zip(names, codes, strict=True))
         else:
             index.remove(np.array(names, dtype=str))
             for name in names:
@@ -112,7 +114,7 @@ def test_any_life_of_additions_and_removals(tmp_path_factory, story, k, radius):
     assert len(index) == len(stored) and answer.distances.shape == (3, min(k, len(stored)))
     np.testing.assert_array_equal(answer.distances, distances)
     np.testing.assert_array_equal(answer.ids, found)
-    for row, near in zip(hamming_distance(queries, database), index.within(queries, radius)):
+    for row, near in zip(hamming_distance(queries, database), index.within(queries, radius), strict=True):
         np.testing.assert_array_equal(near.distances, np.sort(row[row <= radius]))
 
 
@@ -126,14 +128,16 @@ def test_removed_items_are_gone_and_may_come_back(kind):
     index.add(codes_of(1), np.array(["item0"]))
     assert index.search(codes_of(1), 1).ids.tolist() == [["item0"]]
     np.testing.assert_array_equal(
-        index.search(codes_of(20), 1).distances[:, 0], hamming_distance(codes_of(20), codes_of(300)[[0, *range(150, 300)]]).min(1)
+        index.search(codes_of(20), 1).distances[:, 0],
+        hamming_distance(codes_of(20), codes_of(300)[[0, *range(150, 300)]]).min(1),
     )
 
 
 def test_more_neighbours_than_items_gives_what_there_is():
     assert filled(n=3).search(codes_of(2), 10).ids.shape == (2, 3)
     empty = FaissIndex(16)
-    assert empty.search(codes_of(2), 10).ids.shape == (2, 0) and [len(found.ids) for found in empty.within(codes_of(2), 16)] == [0, 0]
+    assert empty.search(codes_of(2), 10).ids.shape == (2, 0)
+    assert [len(found.ids) for found in empty.within(codes_of(2), 16)] == [0, 0]
     assert filled().search(codes_of(0), 5).distances.shape == (0, 5) and filled().within(codes_of(0), 5) == []
 
 
@@ -181,7 +185,9 @@ def test_saving_again_replaces_the_old_and_touches_nothing_else(tmp_path):
     index.save(tmp_path)
     index.add(codes_of(1, seed=3), np.array(["another"]))
     index.save(tmp_path)
-    assert len(load_index(tmp_path)) == 301 and len(list(tmp_path.iterdir())) == 4 and (tmp_path / "notes.txt").read_text() == "mine"
+    assert len(load_index(tmp_path)) == 301
+    assert len(list(tmp_path.iterdir())) == 4
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_a_save_that_is_cut_off_leaves_the_old_index_whole(tmp_path, monkeypatch):
@@ -190,7 +196,10 @@ def test_a_save_that_is_cut_off_leaves_the_old_index_whole(tmp_path, monkeypatch
     index.add(codes_of(1, seed=3), np.array(["another"]))
     from dlchkit.index import index_files
 
-    monkeypatch.setattr(index_files, "_digest", lambda header: (_ for _ in ()).throw(OSError("disk full")))  # parts written, header not
+    def fails(header):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(index_files, "_digest", fails)  # parts written, header not
     with pytest.raises(OSError, match="disk full"):
         index.save(tmp_path)
     monkeypatch.undo()
@@ -322,5 +331,11 @@ def test_without_faiss_one_line_says_what_to_install(kind, monkeypatch, refused)
 
 
 def test_importing_dlchkit_and_the_index_imports_no_faiss():
-    said = "import sys; from dlchkit.index import FaissIndex; FaissIndex(64); assert not {'faiss', 'pymilvus', 'torch'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", said], check=True)
+    code = [
+        "import sys",
+        "import dlchkit",
+        "from dlchkit.index import FaissIndex",
+        "FaissIndex(64)",
+        "assert not {'faiss', 'pymilvus', 'torch'} & set(sys.modules)",
+    ]
+    subprocess.run([sys.executable, "-c", "; ".join(code)], check=True)

@@ -1,4 +1,4 @@
-"""Milvus gives the same distances as FAISS; run where a Milvus with binary vectors is installed, else skipped with the reason."""
+"""Milvus gives the same distances as FAISS, where a Milvus with binary vectors is installed."""
 
 import sys
 import tomllib
@@ -52,12 +52,14 @@ def test_the_same_distances_as_faiss(index, flat):
         ours, theirs = index.search(queries, k), flat.search(queries, k)
         np.testing.assert_array_equal(ours.distances, theirs.distances)
         assert ours.distances.dtype == np.int32 and ours.found.all()
-    np.testing.assert_array_equal(ours.ids, theirs.ids)  # with everything in the answer the order of ties is insertion alone
+    # With everything in the answer the order of ties is insertion alone.
+    np.testing.assert_array_equal(ours.ids, theirs.ids)
 
 
 def test_the_same_items_within_a_radius(index, flat):
+    queries = codes_of(10, seed=1)
     for radius in (0, 4, 16):
-        for ours, theirs in zip(index.within(codes_of(10, seed=1), radius), flat.within(codes_of(10, seed=1), radius)):
+        for ours, theirs in zip(index.within(queries, radius), flat.within(queries, radius), strict=True):
             np.testing.assert_array_equal(ours.distances, theirs.distances)
             np.testing.assert_array_equal(ours.ids, theirs.ids)
 
@@ -74,7 +76,9 @@ def test_removed_added_saved_and_opened(index, flat, tmp_path, uri):
     np.testing.assert_array_equal(ours.distances, theirs.distances)
     np.testing.assert_array_equal(ours.ids, theirs.ids)
     again.remove(again.search(codes_of(1), 230).ids[0])
-    assert len(again) == 0 and again.search(codes_of(2), 3).ids.shape == (2, 0) and len(again.within(codes_of(2), 3)) == 2
+    assert len(again) == 0
+    assert again.search(codes_of(2), 3).ids.shape == (2, 0)
+    assert len(again.within(codes_of(2), 3)) == 2
     again.close()
 
 

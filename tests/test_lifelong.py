@@ -24,11 +24,6 @@ def small(learner, **options):
 
 
 @pytest.fixture(scope="module")
-def stream(clustered_pairs):
-    return class_incremental_stream(clustered_pairs(), classes_per_stage=[2, 2, 2])
-
-
-@pytest.fixture(scope="module")
 def trained(stream):
     """Every learner after the whole stream, with its record."""
     learners = {learner.name: small(learner, epochs=20, batch_size=32) for learner in LEARNERS}
@@ -70,21 +65,20 @@ def test_a_seed_fixes_every_bit(learner, stream):
         for stage in stream[:2]:
             one.observe(stage)
         codes.append((one.bank.codes, one.encode("image", stage.query.image), one.encode("text", stage.query.text)))
-    for first, same, other in zip(*codes):
+    for first, same, other in zip(*codes, strict=True):
         assert np.array_equal(first, same) and not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_global_random_numbers_and_inputs_are_left_alone(learner, clustered_pairs):
+def test_global_random_numbers_and_inputs_are_left_alone(learner, clustered_pairs, draws_nothing):
     data = clustered_pairs(120)
     stages = class_incremental_stream(data, classes_per_stage=[3, 3])
     before = [getattr(stage.database, name).copy() for stage in stages for name in ("image", "text", "labels", "ids")]
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    one = small(learner, epochs=1)
-    for stage in stages:
-        one.observe(stage)
-        one.encode("image", stage.query.image)
-    assert torch.equal(torch.get_rng_state(), torch_state) and np.array_equal(np.random.get_state()[1], numpy_state)
+    with draws_nothing():
+        one = small(learner, epochs=1)
+        for stage in stages:
+            one.observe(stage)
+            one.encode("image", stage.query.image)
     after = [getattr(stage.database, name) for stage in stages for name in ("image", "text", "labels", "ids")]
     assert all(map(np.array_equal, before, after))
 
@@ -119,7 +113,11 @@ def test_a_gpu_that_is_not_there_is_refused(refused):
 
 
 def test_a_stage_is_learned_and_fine_tuning_alone_forgets_it(trained):
-    first, last = ({name: np.mean([R[stage, 0] for R in record.R.values()]) for name, (_, record) in trained.items()} for stage in (0, -1))
+    records = {name: record for name, (_, record) in trained.items()}
+    first, last = (
+        {name: np.mean([R[stage, 0] for R in record.R.values()]) for name, record in records.items()}
+        for stage in (0, -1)
+    )
     assert min(first.values()) > 0.9  # chance is about 0.5
     assert min(last["joint"], last["dlch"]) > last["finetune"] + 0.1
 
@@ -152,7 +150,9 @@ def test_the_loop_steps_once_for_each_batch_and_renews_between_epochs(stream):
 def objective(codes, outputs, similarity, weight):
     """The sum over modalities of |K S - U B^T|^2 + weight |B - U_new|^2, as `solve_new_codes` states it."""
     n_new, n_bits = codes.shape
-    return sum((n_bits * similarity - u @ codes.T).square().sum() + weight * (codes - u[:n_new]).square().sum() for u in outputs).item()
+    fits = [(n_bits * similarity - u @ codes.T).square().sum() for u in outputs]
+    drifts = [(codes - u[:n_new]).square().sum() for u in outputs]
+    return (sum(fits) + weight * sum(drifts)).item()
 
 
 def tiny_problem(n_bits, n_new, n_old, seed):
@@ -189,8 +189,10 @@ def test_solving_never_raises_the_objective_and_ends_where_no_flip_helps(problem
 @given(st.integers(1, 4), st.integers(0, 4), st.integers(0, 10**6))
 def test_with_one_bit_the_solution_is_the_best_of_all(n_new, n_old, seed):
     start, outputs, similarity = tiny_problem(1, n_new, n_old, seed)
-    best = min(objective(torch.tensor(signs, dtype=torch.float64)[:, None], outputs, similarity, 1.0) for signs in product((-1, 1), repeat=n_new))
-    assert objective(solve_new_codes(start, outputs, similarity, 1.0), outputs, similarity, 1.0) == pytest.approx(best, abs=1e-9)
+    every = [torch.tensor(signs, dtype=torch.float64)[:, None] for signs in product((-1, 1), repeat=n_new)]
+    best = min(objective(codes, outputs, similarity, 1.0) for codes in every)
+    solved = solve_new_codes(start, outputs, similarity, 1.0)
+    assert objective(solved, outputs, similarity, 1.0) == pytest.approx(best, abs=1e-9)
 
 
 # --- rehearsal ---
@@ -202,10 +204,11 @@ def test_a_rehearsal_sample_is_small_and_true(stream, size):
     for stage in stream:
         codes = np.random.default_rng(stage.index).choice(np.array([-1, 1], np.int8), size=(len(stage.database), 16))
         sample.add(stage.database, codes)
-        seen |= {name: (codes[i], stage.database.image[i], stage.database.labels[i]) for i, name in enumerate(stage.database.ids)}
+        rows = zip(codes, stage.database.image, stage.database.labels, strict=True)
+        seen |= dict(zip(stage.database.ids, rows, strict=True))
         assert len(sample.data) == len(sample.codes) == min(size, len(seen))
         assert len(set(sample.data.ids)) == len(sample.data)
-        for name, *kept in zip(sample.data.ids, sample.codes, sample.data.image, sample.data.labels):
+        for name, *kept in zip(sample.data.ids, sample.codes, sample.data.image, sample.data.labels, strict=True):
             assert all(map(np.array_equal, kept, seen[name]))
         joined = sample.after(stage.database)
         assert joined.ids.tolist() == [*stage.database.ids, *sample.data.ids]
@@ -300,7 +303,8 @@ def test_the_demos_settings_are_settings_of_dlch():
     learner = DLCH(16, **RELEASED)
     assert (learner.epochs, learner.batch_size, learner.old_weights, learner.class_balance) == (200, 128, 0, 0)
     assert vars(DLCH(16)).keys() == vars(learner).keys()
-    assert all(getattr(DLCH(16), name) == value for name, value in TUNED.items() if name not in ("rehearsal", "increment_epochs"))
+    of_the_learner = TUNED.keys() - {"rehearsal", "increment_epochs"}
+    assert all(getattr(DLCH(16), name) == TUNED[name] for name in of_the_learner)
 
 
 # --- validation ---

@@ -64,7 +64,11 @@ TRAIN, TEST = 12, 693  # the PKU order belongs to a test list of this length
 
 @pytest.fixture(scope="module")
 def wikipedia_arrays():
-    return {f"{side}_{key}": RANDOM.random((n, width)) for side, width in (("I", 3), ("T", 2)) for key, n in (("tr", TRAIN), ("te", TEST))}
+    return {
+        f"{side}_{key}": RANDOM.random((n, width))
+        for side, width in (("I", 3), ("T", 2))
+        for key, n in (("tr", TRAIN), ("te", TEST))
+    }
 
 
 @pytest.fixture
@@ -91,10 +95,12 @@ def test_wikipedia_by_name_with_its_official_split(wikipedia, wikipedia_arrays):
     data = load("wikipedia", root=wikipedia().parent)
     assert data.split.tolist() == ["database"] * TRAIN + ["query"] * TEST
     assert data.ids[[0, TRAIN]].tolist() == ["t000-1", "q000-1"] and data.class_names == ("art", "biology", "sport")
-    assert data.labels.argmax(1).tolist() == [i % 3 for n in (TRAIN, TEST) for i in range(n)] and (data.labels.sum(1) == 1).all()
+    assert data.labels.argmax(1).tolist() == [i % 3 for n in (TRAIN, TEST) for i in range(n)]
+    assert (data.labels.sum(1) == 1).all()
     for side, values in (("I", data.image_features), ("T", data.text_features)):
         assert values.dtype == np.float32
-        assert np.array_equal(values, np.concatenate([wikipedia_arrays[f"{side}_tr"], wikipedia_arrays[f"{side}_te"]]).astype(np.float32))
+        written = np.concatenate([wikipedia_arrays[f"{side}_tr"], wikipedia_arrays[f"{side}_te"]])
+        assert np.array_equal(values, written.astype(np.float32))
 
 
 def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
@@ -114,9 +120,15 @@ def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
     "changes, said",
     [
         ({"I_tr": np.ones((11, 3))}, ["trainset_txt_img_cat.list has 12 rows", "features of 11 images and 12 texts"]),
-        ({"T_te": np.full((TEST, 2), np.inf)}, ["testset_txt_img_cat.list line 1: text holds NaN or infinity", "(and 692 more rows)"]),
+        (
+            {"T_te": np.full((TEST, 2), np.inf)},
+            ["testset_txt_img_cat.list line 1: text holds NaN or infinity", "(and 692 more rows)"],
+        ),
         ({"trainset_txt_img_cat": "a\tb\t1\nc\td\n"}, ["has 2 rows"]),
-        ({"trainset_txt_img_cat": "a\tb\t1\n" * 11 + "c\td\n"}, ["line 12 is not 'text id, tab, image id, tab, class 1 to 3'"]),
+        (
+            {"trainset_txt_img_cat": "a\tb\t1\n" * 11 + "c\td\n"},
+            ["line 12 is not 'text id, tab, image id, tab, class 1 to 3'"],
+        ),
         ({"trainset_txt_img_cat": "a\tb\t4\n" * 12}, ["line 1 is not", "class 1 to 3"]),
         ({"trainset_txt_img_cat": "a\tb\t0\n" * 12}, ["line 1 is not"]),
         ({"trainset_txt_img_cat": "a\tb\t1\n" * 12}, ["text a occurs twice"]),
@@ -165,8 +177,11 @@ def pascal(tmp_path):
 def test_pascal_sentence_in_one_tree_or_two(pascal, trees, caption, text):
     data = load(pascal(*trees), **({} if caption == "all" else {"caption": caption}))
     assert data.ids.tolist() == ["aeroplane/2008_1", "aeroplane/2008_3", "bird/2008_1", "bird/2008_2"]
-    assert data.class_names == ("aeroplane", "bird") and data.labels.tolist() == [[True, False]] * 2 + [[False, True]] * 2
-    assert data.texts.tolist() == [text] * 4 and all(path.endswith(f"{id}.jpg") for id, path in zip(data.ids, data.images)) and data.split is None
+    assert data.class_names == ("aeroplane", "bird")
+    assert data.labels.tolist() == [[True, False]] * 2 + [[False, True]] * 2
+    assert data.texts.tolist() == [text] * 4
+    assert all(path.endswith(f"{id}.jpg") for id, path in zip(data.ids, data.images, strict=True))
+    assert data.split is None
 
 
 def test_pictures_and_sentences_must_belong_together(pascal, refused):
@@ -211,22 +226,34 @@ def features(n=6):
 
 
 def test_an_archive_of_features_with_every_name(tmp_path):
-    arrays = features() | {"ids": np.array(list("uvwxyz")), "groups": np.array([1, 1, 2, 2, 3, 3]), "class_names": np.array(["sky", "sea"])}
+    arrays = features() | {
+        "ids": np.array(list("uvwxyz")),
+        "groups": np.array([1, 1, 2, 2, 3, 3]),
+        "class_names": np.array(["sky", "sea"]),
+    }
     np.savez(tmp_path / "mine.npz", **arrays, split=np.array(["database", "query", "validation"] * 2))
     for place in (tmp_path, str(tmp_path / "mine.npz")):
         data = load(place)
-        assert data.ids.tolist() == list("uvwxyz") and data.groups.tolist() == list("112233") and data.class_names == ("sky", "sea")
-        assert data.split.tolist() == ["database", "query", "validation"] * 2 and data.images is None and data.texts is None
-        assert np.array_equal(data.image_features, arrays["image_features"].astype(np.float32)) and data.labels.dtype == bool
+        assert data.ids.tolist() == list("uvwxyz")
+        assert data.groups.tolist() == list("112233")
+        assert data.class_names == ("sky", "sea")
+        assert data.split.tolist() == ["database", "query", "validation"] * 2
+        assert data.images is None
+        assert data.texts is None
+        assert np.array_equal(data.image_features, arrays["image_features"].astype(np.float32))
+        assert data.labels.dtype == bool
     assert locate(tmp_path / "mine.npz") == (tmp_path / "mine.npz").resolve()
 
 
 def test_an_archive_with_the_least_and_short_names(tmp_path):
     arrays = features()
     arrays["labels"][1] = 0
-    np.savez(tmp_path / "mine.npz", image=arrays["image_features"], text=arrays["text_features"], labels=arrays["labels"])
+    np.savez(
+        tmp_path / "mine.npz", image=arrays["image_features"], text=arrays["text_features"], labels=arrays["labels"]
+    )
     data = load(tmp_path)
-    assert data.ids.tolist() == ["0", "2", "3", "4", "5"] == data.groups.tolist() and data.class_names == ("class 0", "class 1")
+    assert data.ids.tolist() == ["0", "2", "3", "4", "5"] == data.groups.tolist()
+    assert data.class_names == ("class 0", "class 1")
     assert data.split is None and len(data.left_out) == 1 and "row 1: 1 has no label" in data.left_out[0]
     assert np.array_equal(data.text_features, arrays["text_features"][[0, 2, 3, 4, 5]].astype(np.float32))
 
@@ -252,7 +279,8 @@ def test_an_archive_with_the_least_and_short_names(tmp_path):
     ],
 )
 def test_archives_that_do_not_fit_are_refused(tmp_path, refused, changes, said):
-    np.savez(tmp_path / "mine.npz", **{name: values for name, values in (features() | changes).items() if values is not None})
+    arrays = {name: values for name, values in (features() | changes).items() if values is not None}
+    np.savez(tmp_path / "mine.npz", **arrays)
     with refused("mine.npz", *said):
         load(tmp_path)
 

@@ -1,4 +1,4 @@
-"""MATLAB's files: both forms, every order of axes, pictures that stay on disk, and one clear line for every bad file."""
+"""MATLAB's files: both forms, every order of axes, pictures that stay on disk, one clear line for every bad file."""
 
 import h5py
 import numpy as np
@@ -31,7 +31,7 @@ AXES = {
 
 
 def write_v73(path, *, as_matlab=True, **arrays):
-    """What MATLAB's save -v7.3 leaves: axes from last to first, the class as an attribute, 512 bytes before the HDF5 part."""
+    """What MATLAB's save -v7.3 leaves: axes from last to first, classes as attributes, 512 bytes before the HDF5."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in arrays.items():
@@ -73,16 +73,21 @@ def test_the_three_file_form(three_files, folders):
     assert data.text_features.dtype == np.float32 and np.array_equal(data.text_features, WORDS)
     assert data.labels.dtype == bool and np.array_equal(data.labels, LABELS)
     assert data.ids.tolist() == [str(i) for i in range(N)] == data.groups.tolist()
-    assert data.class_names == ("class 0", "class 1", "class 2", "class 3") and data.texts is None and data.split is None
+    assert data.class_names == ("class 0", "class 1", "class 2", "class 3")
+    assert data.texts is None
+    assert data.split is None
 
 
 @pytest.mark.parametrize("key", ["images", "IAll"])
 @pytest.mark.parametrize("as_matlab", [False, True])
 @pytest.mark.parametrize("as_file", [False, True])
 def test_the_single_file_form(tmp_path, key, as_matlab, as_file):
-    file = write_v73(tmp_path / "FLICKR-25K.mat", as_matlab=as_matlab, YAll=WORDS, LAll=LABELS, **{key: PIXELS.transpose(0, 3, 1, 2)})
+    arrays = {"YAll": WORDS, "LAll": LABELS, key: PIXELS.transpose(0, 3, 1, 2)}
+    file = write_v73(tmp_path / "FLICKR-25K.mat", as_matlab=as_matlab, **arrays)
     data = load(str(file if as_file else tmp_path))
-    assert np.array_equal(np.asarray(data.images), PIXELS) and np.array_equal(data.text_features, WORDS) and np.array_equal(data.labels, LABELS)
+    assert np.array_equal(np.asarray(data.images), PIXELS)
+    assert np.array_equal(data.text_features, WORDS)
+    assert np.array_equal(data.labels, LABELS)
 
 
 def test_image_features_may_stand_for_pixels_and_classes_may_be_named(three_files, tmp_path):
@@ -120,7 +125,8 @@ def test_items_without_a_label_are_left_out_and_listed(three_files):
 
 def test_small_classes_leave_for_every_form(three_files):
     data = load(three_files(), min_class_size=3)  # sizes are 3, 4, 3, 2
-    assert data.class_names == ("class 0", "class 1", "class 2") and np.array_equal(data.labels, LABELS[np.arange(N) % 4 != 3][:, :3])
+    assert data.class_names == ("class 0", "class 1", "class 2")
+    assert np.array_equal(data.labels, LABELS[np.arange(N) % 4 != 3][:, :3])
 
 
 def test_usual_column_names_are_ignored_and_others_refused(three_files, refused):
@@ -147,7 +153,10 @@ def test_usual_column_names_are_ignored_and_others_refused(three_files, refused)
         ({"images": PIXELS.astype(np.float64).transpose(1, 2, 3, 0)}, ["float64", "uint8"]),
         ({"images": PIXELS[..., :2].transpose(1, 2, 3, 0)}, ["one of 3 colours"]),
         ({"images": WORDS}, ["IAll", "shape (5, 11)"]),
-        ({"tags": np.where(WORDS > 9, 0, np.nan)}, ["row 0: YAll holds NaN or infinity in row 0 (and 10 more rows)", "--skip-bad-rows"]),
+        (
+            {"tags": np.where(WORDS > 9, 0, np.nan)},
+            ["row 0: YAll holds NaN or infinity in row 0 (and 10 more rows)", "--skip-bad-rows"],
+        ),
         ({"tags": np.array([["a", "b"]] * N)}, ["YAll", "matrix of numbers"]),
     ],
 )
@@ -169,7 +178,8 @@ def test_a_missing_key_is_named_with_those_that_are_there(three_files, refused, 
 def test_a_damaged_file_is_refused(three_files, refused, tmp_path, part, damage):
     path = three_files() / f"mirflickr25k-{part}.mat"
     raw = path.read_bytes()
-    path.write_bytes({"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}[damage])
+    damaged = {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}
+    path.write_bytes(damaged[damage])
     with refused(str(path), "not a readable .mat file"):
         load(tmp_path)
 
@@ -218,7 +228,8 @@ def test_every_order_of_axes_gives_the_same_pictures(tmp_path, axes, as_matlab):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    return StoredImages(write_v73(tmp_path_factory.mktemp("stored") / "a.mat", IAll=PIXELS.transpose(1, 2, 3, 0)), "IAll", N)
+    path = write_v73(tmp_path_factory.mktemp("stored") / "a.mat", IAll=PIXELS.transpose(1, 2, 3, 0))
+    return StoredImages(path, "IAll", N)
 
 
 ROWS = st.lists(st.integers(-N, N - 1), max_size=2 * N).map(lambda rows: np.array(rows, dtype=np.int64))
@@ -279,7 +290,8 @@ def captioned(tmp_path):
 
     def write(**changes):
         write_pictures(tmp_path, [f"mirflickr/im{i}.jpg" for i in range(1, 6)])
-        variables = {"index": [f"/home/someone/data/mirflickr/im{i}.jpg" for i in range(1, 6)], "caption": CAPTIONS, "category": KINDS} | changes
+        index = [f"/home/someone/data/mirflickr/im{i}.jpg" for i in range(1, 6)]
+        variables = {"index": index, "caption": CAPTIONS, "category": KINDS} | changes
         for file, keys in (("index", ("index",)), ("caption", ("caption",)), ("label", ("category", "label"))):
             for key in keys:
                 if variables.get(key) is not None:
@@ -295,7 +307,9 @@ def cells(rows):
     return array
 
 
-@pytest.mark.parametrize("as_what", [list, np.array, lambda rows: np.array(rows)[:, None], cells, lambda rows: cells(rows).T])
+@pytest.mark.parametrize(
+    "as_what", [list, np.array, lambda rows: np.array(rows)[:, None], cells, lambda rows: cells(rows).T]
+)
 def test_pictures_captions_and_labels_by_name(captioned, as_what):
     data = load(captioned(caption=as_what(CAPTIONS), index=as_what([f"D:\\data\\im{i}.jpg" for i in range(1, 6)])))
     assert data.texts.tolist() == CAPTIONS and np.array_equal(data.labels, KINDS)
@@ -351,12 +365,18 @@ def test_no_path_leads_out_of_the_folder(captioned, tmp_path, tmp_path_factory, 
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"index": ["im1.jpg", "im2.jpg"]}, ["rows disagree", "index.mat names 2 pictures, there are 5 captions and label.mat has 5 rows"]),
+        (
+            {"index": ["im1.jpg", "im2.jpg"]},
+            ["rows disagree", "index.mat names 2 pictures, there are 5 captions and label.mat has 5 rows"],
+        ),
         ({"caption": CAPTIONS[:3]}, ["5 pictures, there are 3 captions"]),
         ({"category": KINDS * 3}, ["holds 3.0 in row 0, column 1"]),
         ({"index": KINDS}, ["index in", "must hold texts"]),
         ({"index": ["im9.jpg", *(f"im{i}.jpg" for i in range(2, 6))]}, ["row 0: picture 'im9.jpg' is not below"]),
-        ({"index": ["im2.jpg", *(f"im{i}.jpg" for i in range(2, 6))]}, ["row 1: names the picture mirflickr/im2.jpg of row 0 again"]),
+        (
+            {"index": ["im2.jpg", *(f"im{i}.jpg" for i in range(2, 6))]},
+            ["row 1: names the picture mirflickr/im2.jpg of row 0 again"],
+        ),
         ({"caption": ["a", " ", "c", "d", "e"]}, ["row 1: has no caption"]),
         ({"caption": None}, ["neither caption.mat nor caption.txt"]),
     ],

@@ -1,6 +1,7 @@
 """Loss terms: equal to slow loops, and to each other where one replaces the other."""
 
 import math
+from itertools import permutations
 
 import pytest
 import torch
@@ -46,7 +47,26 @@ def mean(values):
 
 
 def dot(a, b):
-    return sum(x * y for x, y in zip(a, b))
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def cosine(a, b):
+    return dot(a, b) / math.sqrt(dot(a, a) * dot(b, b))
+
+
+def squared_distance(a, b):
+    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+
+
+class Kernel:
+    """The Gaussian kernel whose width is the mean squared distance of two different points."""
+
+    def __init__(self, points):
+        pairs = permutations(points, 2)
+        self.gamma = 1 / mean(squared_distance(x, y) for x, y in pairs)
+
+    def __call__(self, x, y):
+        return math.exp(-self.gamma * squared_distance(x, y))
 
 
 def close(value, expected):
@@ -57,8 +77,8 @@ def test_cosine_fit_equals_the_loop():
     draw = Draw()
     codes, anchors, similarity = draw.normal(3, 5), draw.normal(4, 5), draw.normal(3, 4).abs()
     u, a, s = codes.tolist(), anchors.tolist(), similarity.tolist()
-    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))
-    close(cosine_fit(codes, anchors, similarity), mean((max(0, cosine(u[i], a[j])) - s[i][j]) ** 2 for i in range(3) for j in range(4)))
+    by_hand = mean((max(0, cosine(u[i], a[j])) - s[i][j]) ** 2 for i in range(3) for j in range(4))
+    close(cosine_fit(codes, anchors, similarity), by_hand)
 
 
 def test_quantization_and_bit_balance_equal_the_loop():
@@ -78,7 +98,13 @@ def test_inner_product_fit_equals_the_loop():
 
 
 @settings(deadline=None, max_examples=30)
-@given(n=st.integers(1, 6), m=st.integers(1, 9), n_bits=st.integers(1, 12), n_classes=st.integers(1, 6), seed=st.integers(0, 10**6))
+@given(
+    n=st.integers(1, 6),
+    m=st.integers(1, 9),
+    n_bits=st.integers(1, 12),
+    n_classes=st.integers(1, 6),
+    seed=st.integers(0, 10**6),
+)
 def test_sums_over_the_stored_items_give_the_same_value_and_gradient(n, m, n_bits, n_classes, seed):
     draw = Draw(seed)
     codes, stored_codes = draw.normal(n, n_bits), draw.codes(m, n_bits)
@@ -91,7 +117,7 @@ def test_sums_over_the_stored_items_give_the_same_value_and_gradient(n, m, n_bit
         u = codes.clone().requires_grad_()
         value = loss(u)
         results.append((value, *torch.autograd.grad(value, u)))
-    for item_by_item, summed in zip(*results):
+    for item_by_item, summed in zip(*results, strict=True):
         torch.testing.assert_close(summed, item_by_item, rtol=1e-9, atol=1e-12)
 
 
@@ -106,7 +132,8 @@ def test_sums_of_two_stores_add_up_to_those_of_both():
 
 def test_soft_cross_entropy_is_torchs_for_one_label():
     logits, classes = Draw().normal(6, 4), torch.tensor([0, 1, 2, 3, 3, 0])
-    close(soft_cross_entropy(logits, torch.eye(4, dtype=torch.bool)[classes]), torch.nn.functional.cross_entropy(logits, classes))
+    one_label = torch.eye(4, dtype=torch.bool)[classes]
+    close(soft_cross_entropy(logits, one_label), torch.nn.functional.cross_entropy(logits, classes))
 
 
 def test_soft_cross_entropy_shares_the_weight_among_several_labels():
@@ -118,16 +145,14 @@ def test_soft_cross_entropy_shares_the_weight_among_several_labels():
 def test_pair_distance_equals_the_loop():
     draw = Draw()
     image, text = draw.normal(4, 3), draw.normal(4, 3)
-    close(pair_distance(image, text), mean(sum((x - t) ** 2 for x, t in zip(*pair)) for pair in zip(image.tolist(), text.tolist())) / 2)
+    distances = map(squared_distance, image.tolist(), text.tolist())
+    close(pair_distance(image, text), mean(distances) / 2)
 
 
 def slow_squared_mmd(a, b):
-    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))
-    joined = a + b
-    gamma = 1 / mean(squared(joined[i], joined[j]) for i in range(len(joined)) for j in range(len(joined)) if i != j)
-    kernel = lambda x, y: math.exp(-gamma * squared(x, y))
-    within = lambda z: mean(kernel(z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j)
-    return within(a) + within(b) - 2 * mean(kernel(x, y) for x in a for y in b)
+    kernel = Kernel(a + b)
+    within = [mean(kernel(x, y) for x, y in permutations(points, 2)) for points in (a, b)]
+    return sum(within) - 2 * mean(kernel(x, y) for x in a for y in b)
 
 
 @pytest.mark.parametrize("n, m", [(2, 2), (3, 5), (6, 4)])
@@ -144,8 +169,9 @@ def test_the_kernel_width_is_a_constant_in_the_gradient():
     squared = (joined[:, None] - joined).square().sum(2)
     kernel = torch.exp(-squared * (9 * 8 / squared.sum().item()))
     different = 1 - torch.eye(9)
-    by_hand = (kernel * different)[:4, :4].sum() / (4 * 3) + (kernel * different)[4:, 4:].sum() / (5 * 4) - 2 * kernel[:4, 4:].mean()
-    torch.testing.assert_close(torch.autograd.grad(squared_mmd(a, b), a), torch.autograd.grad(by_hand, a), rtol=1e-9, atol=1e-12)
+    within = (kernel * different)[:4, :4].sum() / (4 * 3) + (kernel * different)[4:, 4:].sum() / (5 * 4)
+    by_hand = torch.autograd.grad(within - 2 * kernel[:4, 4:].mean(), a)
+    torch.testing.assert_close(torch.autograd.grad(squared_mmd(a, b), a), by_hand, rtol=1e-9, atol=1e-12)
 
 
 def test_squared_mmd_tells_a_shift_from_chance():
@@ -168,13 +194,12 @@ def test_squared_mmd_has_finite_gradients_for_identical_points(dtype):
 def test_linear_squared_mmd_equals_the_loop():
     draw = Draw()
     a, b = draw.normal(7, 3), draw.normal(6, 3) + 0.5
-    rows = [[x.tolist() for x in sample] for sample in (a, b)]
-    squared = lambda x, y: sum((p - q) ** 2 for p, q in zip(x, y))
-    joined = rows[0] + rows[1]
-    gamma = 1 / mean(squared(joined[i], joined[j]) for i in range(13) for j in range(13) if i != j)
-    kernel = lambda x, y: math.exp(-gamma * squared(x, y))
-    h = lambda x, x2, y, y2: kernel(x, x2) + kernel(y, y2) - kernel(x, y2) - kernel(x2, y)
-    close(linear_squared_mmd(a, b), mean(h(*rows[0][i : i + 2], *rows[1][i : i + 2]) for i in (0, 2, 4)))
+    xs, ys = a.tolist(), b.tolist()
+    kernel, terms = Kernel(xs + ys), []
+    for i in (0, 2, 4):
+        (x, x2), (y, y2) = xs[i : i + 2], ys[i : i + 2]
+        terms.append(kernel(x, x2) + kernel(y, y2) - kernel(x, y2) - kernel(x2, y))
+    close(linear_squared_mmd(a, b), mean(terms))
 
 
 def test_both_estimates_of_mmd_have_one_expectation():
@@ -189,7 +214,6 @@ def test_both_estimates_of_mmd_have_one_expectation():
 
 
 def slow_contrastive(image, text, temperature):
-    cosine = lambda x, y: dot(x, y) / math.sqrt(dot(x, x) * dot(y, y))
     n = range(len(image))
     weight = [[math.exp(cosine(image[i], text[j]) / temperature) for j in n] for i in n]
     by_image = mean(-math.log(weight[i][i] / sum(weight[i])) for i in n)
@@ -201,7 +225,8 @@ def slow_contrastive(image, text, temperature):
 def test_contrastive_equals_the_loop_and_does_not_ask_which_side_is_which(temperature):
     draw = Draw()
     image, text = draw.normal(5, 3), draw.normal(5, 3)
-    close(contrastive(image, text, temperature=temperature), slow_contrastive(image.tolist(), text.tolist(), temperature))
+    by_hand = slow_contrastive(image.tolist(), text.tolist(), temperature)
+    close(contrastive(image, text, temperature=temperature), by_hand)
     close(contrastive(text, image, temperature=temperature), contrastive(image, text, temperature=temperature))
     close(contrastive(3 * image, text / 2), contrastive(image, text))
 
@@ -211,14 +236,15 @@ def test_agreement_equals_the_loop_and_its_target_is_a_constant():
     image, text = draw.normal(4, 3).requires_grad_(), draw.normal(4, 3)
     p, q = image.softmax(1), text.softmax(1)
     expected, guesses = [], []
-    for x, y in zip(p.tolist(), q.tolist()):
-        guess = [((a + b) / 2) ** 2 for a, b in zip(x, y)]
+    for x, y in zip(p.tolist(), q.tolist(), strict=True):
+        guess = [((a + b) / 2) ** 2 for a, b in zip(x, y, strict=True)]
         guess = [g / sum(guess) for g in guess]
         guesses.append(guess)
-        expected.append(-sum(g * (math.log(a) + math.log(b)) for g, a, b in zip(guess, x, y)) / 2)
+        expected.append(-sum(g * (math.log(a) + math.log(b)) for g, a, b in zip(guess, x, y, strict=True)) / 2)
     value = agreement(image, text)
     close(value, mean(expected))
-    by_hand = (p.detach() - torch.tensor(guesses, dtype=torch.float64)) / (2 * 4)  # of a cross-entropy against a constant
+    guess = torch.tensor(guesses, dtype=torch.float64)
+    by_hand = (p.detach() - guess) / (2 * 4)  # of a cross-entropy against a constant
     torch.testing.assert_close(torch.autograd.grad(value, image)[0], by_hand)
 
 

@@ -11,15 +11,19 @@ from dlchkit.data.settings import read_settings
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.runs.notebook import notebook_path, read_parameters, run_digest, run_notebook, split_parameters, takes_data
 
-PARAMETERS = 'n_bits: int = 16  # code length\nrate: float = 0.5  # a rate\nname: str = "a"  # a name\nfast: bool = True  # a switch\nsizes: list = [1, 2]  # sizes\nout: str = ""  # folder'
+PARAMETERS = """n_bits: int = 16  # code length
+rate: float = 0.5  # a rate
+name: str = "a"  # a name
+fast: bool = True  # a switch
+sizes: list = [1, 2]  # sizes
+out: str = ""  # folder"""
 SAVES = 'from dlchkit import RunRecord\nrecord = RunRecord.begin("small", globals())\nrecord.save()'
 
 
 def write_notebook(folder, *cells, parameters=PARAMETERS, tags=("parameters",)):
     first = new_code_cell(parameters, metadata={"tags": list(tags)})
-    nb = new_notebook(
-        cells=[first, *map(new_code_cell, cells)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nb = new_notebook(cells=[first, *map(new_code_cell, cells)], metadata=kernel)
     path = folder / "small.ipynb"
     nbformat.write(nb, path)
     return path
@@ -36,10 +40,17 @@ def test_a_notebook_without_parameters_cell_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["n = 3", "n: int | None = None  # n", "n: int = 3", "n: int = 3  # n = three", "n: int = len('abc')  # n", "n: dict = {}  # n"],
+    [
+        "n = 3",
+        "n: int | None = None  # n",
+        "n: int = 3",
+        "n: int = 3  # n = three",
+        "n: int = len('abc')  # n",
+        "n: dict = {}  # n",
+    ],
 )
 def test_lines_that_papermill_would_misread_are_refused(tmp_path, line):
-    with pytest.raises(DataError, match="small.ipynb"):
+    with pytest.raises(DataError, match=r"small\.ipynb"):
         read_parameters(write_notebook(tmp_path, parameters=line))
 
 
@@ -62,7 +73,16 @@ def test_values_are_brought_to_the_stated_type(tmp_path, name, value, right):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("n_bits", "many"), ("n_bits", 1.5), ("n_bits", True), ("rate", "x"), ("fast", "perhaps"), ("sizes", "3"), ("n_bits", None)]
+    ("name", "value"),
+    [
+        ("n_bits", "many"),
+        ("n_bits", 1.5),
+        ("n_bits", True),
+        ("rate", "x"),
+        ("fast", "perhaps"),
+        ("sizes", "3"),
+        ("n_bits", None),
+    ],
 )
 def test_values_of_another_type_are_refused_in_one_line(tmp_path, name, value):
     path = write_notebook(tmp_path)
@@ -99,7 +119,11 @@ def test_nothing_runs_if_a_parameter_is_wrong(tmp_path):
 
 @pytest.mark.parametrize(
     ("cell", "said"),
-    [("1 / 0", "ZeroDivisionError"), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"), ("pass", "without writing")],
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"),
+        ("pass", "without writing"),
+    ],
     ids=["failed cell", "dead kernel", "no record"],
 )
 @pytest.mark.slow

@@ -30,7 +30,8 @@ few = settings(deadline=None, max_examples=25)
 
 
 def demo(**options):
-    return ReleasedDemo(16, **{"epochs": 3, "batch_size": 32, "sample": 80, "hidden": 32, "learning_rate": 0.5, "device": "cpu", **options})
+    small = {"epochs": 3, "batch_size": 32, "sample": 80, "hidden": 32, "learning_rate": 0.5, "device": "cpu"}
+    return ReleasedDemo(16, **small | options)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,11 @@ def plain_loss(u, codes, targets, similarity, n_old, alpha, beta, *, new_term, s
 @pytest.mark.parametrize("mend", [(), ("new_code_term",), ("balance",), ("new_code_term", "balance"), DEFECTS])
 def test_the_loss_is_the_formula(mend):
     u, codes, targets, unit, stored, n_old = tiny_increment(0)
-    expected = plain_loss(u, codes, targets, unit @ stored.T, n_old, 10.0, 100.0, new_term="new_code_term" in mend, squared="balance" in mend)
-    assert increment_loss(u, codes, targets, unit @ stored.T, n_old=n_old, alpha=10.0, beta=100.0, mend=mend).item() == pytest.approx(expected.item())
+    terms = {"n_old": n_old, "alpha": 10.0, "beta": 100.0}
+    mended = {"new_term": "new_code_term" in mend, "squared": "balance" in mend}
+    expected = plain_loss(u, codes, targets, unit @ stored.T, **terms, **mended)
+    found = increment_loss(u, codes, targets, unit @ stored.T, **terms, mend=mend)
+    assert found.item() == pytest.approx(expected.item())
 
 
 @few
@@ -101,7 +105,8 @@ def test_all_mended_it_is_what_dlch_minimises(seed, alpha, beta):
     u, codes, targets, unit, stored, n_old = tiny_increment(seed)
     (m, n_bits), n = u.shape, len(codes)
     sums = CodeSums(stored[:n_old], codes[:n_old]) + CodeSums(stored[n_old:], codes[n_old:])
-    dlch = summed_inner_product_fit(u, unit, sums) + alpha / (n * n_bits) * quantization(u, targets) + beta * m / (n * n_bits) * bit_balance(u)
+    others = alpha * quantization(u, targets) + beta * m * bit_balance(u)
+    dlch = summed_inner_product_fit(u, unit, sums) + others / (n * n_bits)
     ours = increment_loss(u, codes, targets, unit @ stored.T, n_old=n_old, alpha=alpha, beta=beta, mend=DEFECTS)
     assert ours.item() == pytest.approx(n_bits**2 * dlch.item(), rel=1e-9)
     gradients = [torch.autograd.grad(loss, u, retain_graph=True)[0] for loss in (ours, n_bits**2 * dlch)]
@@ -114,7 +119,8 @@ def test_new_codes_matter_only_with_their_term(mend, moves):
     flipped = codes.clone()
     flipped[n_old:] *= -1
     terms = {"n_old": n_old, "alpha": 10.0, "beta": 100.0, "mend": mend}
-    gradients = [torch.autograd.grad(increment_loss(u, b, targets, unit @ stored.T, **terms), u)[0] for b in (codes, flipped)]
+    losses = [increment_loss(u, b, targets, unit @ stored.T, **terms) for b in (codes, flipped)]
+    gradients = [torch.autograd.grad(loss, u)[0] for loss in losses]
     assert torch.equal(*gradients) is not moves
 
 
@@ -122,7 +128,9 @@ def test_the_linear_balance_pushes_every_output_down_alike_and_the_square_toward
     u, codes, targets, unit, stored, n_old = tiny_increment(2)
     gradient = {}
     for mend in ((), ("balance",)):
-        with_beta, without = (increment_loss(u, codes, targets, unit @ stored.T, n_old=n_old, alpha=1.0, beta=b, mend=mend) for b in (100.0, 0.0))
+        terms = {"n_old": n_old, "alpha": 1.0, "mend": mend}
+        with_beta = increment_loss(u, codes, targets, unit @ stored.T, beta=100.0, **terms)
+        without = increment_loss(u, codes, targets, unit @ stored.T, beta=0.0, **terms)
         gradient[mend] = torch.autograd.grad(with_beta - without, u)[0]
     entries = len(u) * len(codes)
     torch.testing.assert_close(gradient[()], torch.full_like(u, 100.0 / entries))
@@ -137,7 +145,8 @@ def test_rows_are_the_items_own_only_with_the_order_kept():
     items, rows = sample_rows(500, 200)
     torch.manual_seed(0)
     same_items, own_rows = sample_rows(500, 200, ("row_order",))
-    assert torch.equal(items, same_items) and torch.equal(items, own_rows), "the same draw, so that learners can be compared"
+    assert torch.equal(items, same_items)  # the same draw, so that learners can be compared
+    assert torch.equal(items, own_rows)
     assert (items == rows).float().mean() < 0.05
     assert len(items.unique()) == len(rows.unique()) == 200
     assert len(sample_rows(50, 200)[0]) == 50
@@ -180,7 +189,8 @@ def test_zeros_stand_where_the_modalities_disagree(after, first):
     n_old = len(first.data)
     for side in SIDES:
         kept, searched = learner.codes[side][:n_old].numpy(), learner.stored_codes[:n_old]
-        assert np.array_equal(kept, first.codes[side].numpy()), "the codes kept for training stay; what is searched is neither of them"
+        # The codes kept for training stay; what is searched is neither of them.
+        assert np.array_equal(kept, first.codes[side].numpy())
         assert np.array_equal((kept != searched).any(1), disagree[:n_old].any(1))
 
 
@@ -202,7 +212,8 @@ def test_at_the_released_rate_the_towers_stand_still(after, first):
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_each_mend_is_one_of_its_own(after, first, defect):
     """Every mend shows in the codes or towers, and only ternary_codes touches how many zeros there may be."""
-    strong = [name for name in ("learning_rate", "quantization_target") if name != defect]  # without them some slips cannot show
+    # Without these mends some slips cannot show.
+    strong = [name for name in ("learning_rate", "quantization_target") if name != defect]
     learners = [first.mended(*strong, *more) for more in ((), (defect,))]
     for learner in learners:
         learner.alpha, learner.beta = 1e4, 1e4  # at the demo's weights the fit drowns the other terms
@@ -210,7 +221,8 @@ def test_each_mend_is_one_of_its_own(after, first, defect):
     for learner in learners:
         learner._train_increment(stage)
     released, mended = learners
-    assert not torch.equal(weights(released), weights(mended)) or not np.array_equal(released.stored_codes, mended.stored_codes)
+    same_codes = np.array_equal(released.stored_codes, mended.stored_codes)
+    assert not same_codes or not torch.equal(weights(released), weights(mended))
     assert (released.stored_codes == 0).any() and (mended.stored_codes == 0).any() == (defect != "ternary_codes")
 
 
@@ -234,15 +246,13 @@ def test_a_copy_before_any_stage_is_mended_too(stream, first):
     assert torch.equal(weights(one), weights(other)) and torch.equal(weights(one), weights(first))
 
 
-def test_a_seed_fixes_every_code_and_nothing_outside_moves(stream):
-    state = torch.get_rng_state()
-    record = [demo(seed=seed) for seed in (0, 0, 1)]
-    for learner in record:
-        for stage in stream:
+def test_a_seed_fixes_every_code_and_nothing_outside_moves(stream, draws_nothing):
+    with draws_nothing():
+        learners = [demo(seed=seed) for seed in (0, 0, 1)]
+        for learner, stage in product(learners, stream):
             learner.observe(stage)
-    codes = [learner.stored_codes for learner in record]
+    codes = [learner.stored_codes for learner in learners]
     assert np.array_equal(codes[0], codes[1]) and not np.array_equal(codes[0], codes[2])
-    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_mended_it_learns_the_new_classes_and_released_it_does_not(stream):
@@ -260,7 +270,8 @@ def test_it_runs_in_a_stream_like_every_learner(stream):
     record = run_stream(learner, stream)
     assert record.old_codes_unchanged == [True, True]
     for direction, R in record.R.items():
-        assert R[1].tolist() == pytest.approx([learner.scores(stage.query)[direction] for stage in stream]), "without zeros, both scores are one"
+        scores = [learner.scores(stage.query)[direction] for stage in stream]
+        assert R[1].tolist() == pytest.approx(scores)  # without zeros, both scores are one
 
 
 def test_each_epoch_of_an_increment_is_told(stream):
@@ -273,7 +284,8 @@ def test_each_epoch_of_an_increment_is_told(stream):
 
 def test_its_settings_are_the_demo_s_and_fit_dlch():
     plain = ReleasedDemo(device="cpu")
-    assert {name: getattr(plain, name) for name in DEMO_SETTINGS if name != "n_bits"} == {"epochs": 200, "batch_size": 128, "learning_rate": 1e-3}
+    found = {name: getattr(plain, name) for name in DEMO_SETTINGS if name != "n_bits"}
+    assert found == {"epochs": 200, "batch_size": 128, "learning_rate": 1e-3}
     assert plain.bank.n_bits == DLCH(**DEMO_SETTINGS, device="cpu").bank.n_bits == 64
     assert (plain.sample, plain.alpha, plain.beta) == (2000, 10, 100)
 
@@ -298,7 +310,8 @@ def test_scoring_ternary_codes_is_the_mean_over_all_orders_inside_ties(seed):
     random = np.random.default_rng(seed)
     query, stored = random.choice([-1, 1], (2, 3)).astype(np.int8), random.integers(-1, 2, (5, 3)).astype(np.int8)
     query_labels, labels = np.eye(2)[[0, 1]], np.eye(2)[random.permutation([0, 0, 1, 1, 1])]
-    for code, label, score in zip(query, query_labels, ternary_average_precision(query, stored, query_labels, labels)):
+    scores = ternary_average_precision(query, stored, query_labels, labels)
+    for code, label, score in zip(query, query_labels, scores, strict=True):
         distance, relevant = 1.5 - stored @ code / 2, labels @ label > 0
         orders = [list(order) for order in permutations(range(5)) if (np.diff(distance[list(order)]) >= 0).all()]
         hits = relevant[np.array(orders)]
@@ -317,16 +330,21 @@ def test_without_zeros_it_is_the_kit_s_average_precision():
 # --- the picture ---
 
 
+def score(value):
+    return dict.fromkeys(("image_to_text", "text_to_image"), value)
+
+
 def test_the_picture_names_every_defect_and_the_sentence_the_largest():
-    score = lambda value: dict.fromkeys(("image_to_text", "text_to_image"), value)
     only = {"balance": score(0.5), "learning_rate": score(0.7)}
     all_but = {"balance": score(0.9), "learning_rate": score(0.55)}
     lines = {"released": score(0.5), "mended": score(0.9)}
     figure = plot_defects(only, all_but, **lines)
     words = " | ".join(text.get_text() for text in figure.findobj(Text))
-    assert all(part in words for part in ("balance", "learning rate", "as released", "all mended", "image to text", "text to image"))
+    for part in ("balance", "learning rate", "as released", "all mended", "image to text", "text to image"):
+        assert part in words
     drawn = [list(line.get_xdata()) for line in figure.axes[0].get_lines()]
     assert [0.5, 0.7] in drawn and [0.9, 0.55] in drawn
     sentence = describe_defects(only, all_but, **lines)
     assert "Image to text: mAP 0.500 as released, 0.900 with all mended" in sentence
-    assert "mending learning rate alone changes it most (+0.200)" in sentence and "leaving learning rate in costs most (−0.350)" in sentence
+    assert "mending learning rate alone changes it most (+0.200)" in sentence
+    assert "leaving learning rate in costs most (−0.350)" in sentence

@@ -26,15 +26,24 @@ def make_items(n, *, seed=0, n_classes=7, several=False):
     if several:
         labels |= random.random(labels.shape) < 0.2
     centres = np.random.default_rng(99)
-    return *((labels @ centres.normal(size=(n_classes, width)) + random.normal(size=(n, width))).astype(np.float32) for width in (8, 6)), labels
+    image, text = (
+        (labels @ centres.normal(size=(n_classes, width)) + random.normal(size=(n, width))).astype(np.float32)
+        for width in (8, 6)
+    )
+    return image, text, labels
 
 
 def rows_of(items, rows):
     return tuple(array[rows] for array in items)
 
 
+def joined(shards):
+    return tuple(map(np.concatenate, zip(*shards, strict=True)))
+
+
 def begun(**options):
-    return ExactHashing(16, units=12, dtype="float64", ridge=2.0, device="cpu", **options).partial_fit(*make_items(40, n_classes=4))
+    hashing = ExactHashing(16, units=12, dtype="float64", ridge=2.0, device="cpu", **options)
+    return hashing.partial_fit(*make_items(40, n_classes=4))
 
 
 def in_one_process(hashing, items):
@@ -68,7 +77,7 @@ def test_any_split_in_any_order_equals_one_process(seed, cuts, several):
 def test_shards_that_know_fewer_classes_fit_those_that_know_more():
     hashing, few, many = begun(), make_items(30, seed=1, n_classes=5), make_items(30, seed=2)
     a, b = (hashing.shard().add(*items).summed() for items in (few, many))
-    wide = tuple(map(np.concatenate, zip(few[:2], many[:2]))) + (np.concatenate([np.pad(few[2], ((0, 0), (0, 2))), many[2]]),)
+    wide = joined([(*few[:2], np.pad(few[2], ((0, 0), (0, 2)))), many])
     for parts in ((a, b), (b, a)):
         total = hashing.shard().add_sums(parts[0]).add_sums(parts[1])
         assert_equal(hashing.shard().merge(hashing, total), in_one_process(hashing, wide))
@@ -96,7 +105,8 @@ def test_what_was_given_stays_as_it_is():
     before = hashing.state_bytes, hashing.n_items, hashing.relaxed("image", items[0]), hashing.codes.codes.copy()
     learned = fit_shards(hashing, [items], n_jobs=1)
     assert (hashing.state_bytes, hashing.n_items) == before[:2] and learned.n_items == hashing.n_items + 50
-    assert np.array_equal(hashing.relaxed("image", items[0]), before[2]) and np.array_equal(hashing.codes.codes, before[3])
+    assert np.array_equal(hashing.relaxed("image", items[0]), before[2])
+    assert np.array_equal(hashing.codes.codes, before[3])
     assert np.array_equal(learned.codes.codes[: len(before[3])], before[3])
 
 
@@ -110,8 +120,9 @@ def test_the_first_shard_makes_features_and_ridge():
     shards = [make_items(60, seed=seed) for seed in range(3)]
     learned = fit_shards(ExactHashing(16, units=12, dtype="float64", device="cpu"), shards, n_jobs=1)
     first = ExactHashing(16, units=12, dtype="float64", device="cpu").partial_fit(*shards[0])
-    assert learned.choices == first.choices and all(learned.features[side].equals(first.features[side]) for side in first.features)
-    assert_equal(learned, in_one_process(first, tuple(map(np.concatenate, zip(*shards[1:])))))
+    assert learned.choices == first.choices
+    assert all(learned.features[side].equals(first.features[side]) for side in first.features)
+    assert_equal(learned, in_one_process(first, joined(shards[1:])))
 
 
 # --- what is refused ---
@@ -177,7 +188,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     done = []
     dying = [*shards[:2], Dies(tmp_path, shards[2], 1), *shards[3:]]
     learned = fit_shards(hashing, dying, n_jobs=2, on_shard=done.append)
-    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards)))))
+    assert_equal(learned, in_one_process(hashing, joined(shards)))
     assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)] and len(list(tmp_path.iterdir())) == 2
     assert all(one.n_items == 50 and one.seconds > 0 for one in done)
 
@@ -215,7 +226,8 @@ def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
     folder = tmp_path_factory.mktemp("cluster")
     place, processes = folder / "scheduler.json", []
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
 
     def run(program, *options):
         with open(folder / "log", "ab") as log:
@@ -250,15 +262,17 @@ def test_a_killed_dask_worker_loses_nothing(cluster, tmp_path):
         if len(done) == 2:
             os.kill(int((tmp_path / "taken").read_text()), signal.SIGKILL)
 
-    learned = fit_shards(hashing, [Slow(tmp_path, shards[0]), *shards[1:]], backend="dask", scheduler=cluster, on_shard=kill_who_waits)
-    assert_equal(learned, in_one_process(hashing, tuple(map(np.concatenate, zip(*shards)))))
+    learned = fit_shards(
+        hashing, [Slow(tmp_path, shards[0]), *shards[1:]], backend="dask", scheduler=cluster, on_shard=kill_who_waits
+    )
+    assert_equal(learned, in_one_process(hashing, joined(shards)))
     assert sorted(one.name for one in done) == [f"shard {i}" for i in range(5)]
 
 
 def write_shards(folder, n=3):
     shards = [make_items(60, seed=seed) for seed in range(n)]
     paths = [folder / f"part{i}.npz" for i in range(n)]
-    for path, (image, text, labels) in zip(paths, shards):
+    for path, (image, text, labels) in zip(paths, shards, strict=True):
         np.savez(path, image_features=image, text_features=text, labels=labels)
     return paths, shards
 
@@ -274,7 +288,8 @@ def test_the_command_on_a_cluster_gives_what_it_gives_here(cluster, tmp_path, ca
     here, there = (load_exact(tmp_path / f"{name}.safetensors") for name in ("here", "there"))
     assert np.array_equal(here.codes.codes, there.codes.codes) and np.array_equal(here.codes.counts, there.codes.counts)
     image = make_items(30, seed=77)[0]
-    assert np.allclose(here.relaxed("image", image), there.relaxed("image", image), rtol=1e-3, atol=1e-4)  # the command computes in float32
+    relaxed = [hashing.relaxed("image", image) for hashing in (here, there)]
+    assert np.allclose(*relaxed, rtol=1e-3, atol=1e-4)  # the command computes in float32
 
 
 @pytest.mark.slow
@@ -288,7 +303,9 @@ def test_an_error_on_a_cluster_names_the_shard(cluster, refused, tmp_path):
 def test_an_iterable_of_shards_is_taken_as_workers_are_free(cluster):
     items, drawn = make_items(20), []
     shards = (drawn.append(i) or items for i in range(30))
-    learned = fit_shards(begun(), shards, backend="dask", scheduler=cluster, n_jobs=2, on_shard=lambda done: drawn.append("done"))
+    learned = fit_shards(
+        begun(), shards, backend="dask", scheduler=cluster, n_jobs=2, on_shard=lambda done: drawn.append("done")
+    )
     assert learned.n_items == 40 + 600 and drawn[:2] == [0, 1] and drawn.index("done") <= 2
 
 
@@ -300,7 +317,8 @@ def test_the_command_learns_saves_and_goes_on(tmp_path, capsys):
     out, further = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     assert main(["fit", *map(str, paths[:2]), "-o", str(out), "-j", "1", "--bits", "16"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in shown[:2]] == [str(path) for path in paths[:2]] and all("60 items in" in line for line in shown[:2])
+    assert [line.split(":")[0] for line in shown[:2]] == [str(path) for path in paths[:2]]
+    assert all("60 items in" in line for line in shown[:2])
     assert shown[2].startswith("120 items learned, 0 of them before; state ") and shown[3] == str(out)
     before = out.read_bytes()
     assert main(["fit", str(paths[2]), "--onto", str(out), "-o", str(further), "-j", "1"]) == 0
@@ -313,7 +331,8 @@ def test_a_split_keeps_queries_out(tmp_path):
     split = np.where(np.arange(60) < 45, "database", "query")
     np.savez(tmp_path / "part.npz", image=image, text=text, labels=labels, split=split)
     hashing = begun()
-    assert_equal(fit_shards(hashing, [tmp_path / "part.npz"], n_jobs=1), in_one_process(hashing, rows_of((image, text, labels), slice(45))))
+    learned = fit_shards(hashing, [tmp_path / "part.npz"], n_jobs=1)
+    assert_equal(learned, in_one_process(hashing, rows_of((image, text, labels), slice(45))))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +352,10 @@ def test_mistakes_end_with_2_and_one_line(arguments, said, tmp_path, capsys, mon
     write_shards(tmp_path, n=1)
     assert main(["fit", *arguments]) == 2
     shown = capsys.readouterr()
-    assert said in shown.err and shown.err.count("\n") == 1 and not shown.out and not (tmp_path / "out.safetensors").exists()
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+    assert not shown.out
+    assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_another_code_length_than_before_is_refused(tmp_path, capsys):

@@ -66,7 +66,8 @@ def test_a_digest_knows_where_a_part_ends():
 
 def test_what_a_kill_left_goes_after_a_day_and_nothing_else(tmp_path):
     path, now = tmp_path / "re[sult.json", time.time()
-    left = {name: tmp_path / name for name in (".re[sult-abcd_123.json", ".re[sult-young123.json", ".other-abcd_123.json", "re[sult-abcd_123.json")}
+    names = ".re[sult-abcd_123.json", ".re[sult-young123.json", ".other-abcd_123.json", "re[sult-abcd_123.json"
+    left = {name: tmp_path / name for name in names}
     for name, file in left.items():
         file.touch()
         if "young" not in name:

@@ -19,10 +19,15 @@ from dlchkit.data.streams import (
 )
 
 few = settings(deadline=None, max_examples=30)
+PARTS = ("ids", "image", "text", "labels")
 
 
 @few
-@given(st.lists(st.integers(0, 9), min_size=2, max_size=60).filter(lambda groups: len(set(groups)) > 1), st.floats(0.01, 0.99), st.integers(0, 99))
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=60).filter(lambda groups: len(set(groups)) > 1),
+    st.floats(0.01, 0.99),
+    st.integers(0, 99),
+)
 def test_a_split_is_a_partition_that_keeps_groups_together(groups, query_fraction, seed):
     groups = np.array(groups).astype(str)
     query, database = retrieval_split(groups, query_fraction=query_fraction, seed=seed)
@@ -64,14 +69,14 @@ def test_more_stages_than_classes_are_refused(refused):
 
 @few
 @given(st.booleans(), st.sampled_from([[6], [2, 2, 2], [3, 2, 1]]), st.integers(0, 99))
-def test_a_stream_is_a_partition_and_shows_no_label_before_its_time(clustered_pairs, several_labels, classes_per_stage, seed):
+def test_a_stream_is_a_partition_that_shows_no_label_early(clustered_pairs, several_labels, classes_per_stage, seed):
     data = clustered_pairs(600, several_labels=several_labels)
     stream = class_incremental_stream(data, classes_per_stage=classes_per_stage, seed=seed)
     assert [stage.index for stage in stream] == list(range(len(classes_per_stage)))
     parts = [part for stage in stream for part in (stage.database, stage.query)]
     assert sorted(np.concatenate([part.ids for part in parts])) == data.ids.tolist()
     seen = set()
-    for stage, n_new in zip(stream, classes_per_stage):
+    for stage, n_new in zip(stream, classes_per_stage, strict=True):
         new = set(stage.new_classes.tolist())
         assert len(new) == n_new and not new & seen
         seen |= new
@@ -86,8 +91,8 @@ def test_queries_and_databases_of_all_stages_share_no_group(clustered_pairs):
     data = clustered_pairs(180)
     grouped = PairedFeatures(**{**vars(data), "groups": (np.arange(180) // 3).astype(str)})
     stream = class_incremental_stream(grouped, classes_per_stage=[2, 2, 2])
-    query, database = (set(np.concatenate([getattr(stage, side).groups for stage in stream])) for side in ("query", "database"))
-    assert not query & database
+    query = {group for stage in stream for group in stage.query.groups}
+    assert query.isdisjoint(group for stage in stream for group in stage.database.groups)
 
 
 def test_rows_stay_aligned_on_their_way_into_a_stage(clustered_pairs):
@@ -123,7 +128,10 @@ def several_stages(clustered_pairs):
 
 def arrivals(stream):
     return {
-        item: (stage.index, row.tolist()) for stage in stream for part in (stage.database, stage.query) for item, row in zip(part.ids, part.labels)
+        item: (stage.index, row.tolist())
+        for stage in stream
+        for part in (stage.database, stage.query)
+        for item, row in zip(part.ids, part.labels, strict=True)
     }
 
 
@@ -135,8 +143,9 @@ def test_an_item_of_several_stages_arrives_as_it_is_told(clustered_pairs):
     last = arrivals(class_incremental_stream(data, classes_per_stage=sizes, class_order=order))
     first = arrivals(class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="first"))
     with pytest.warns(UserWarning, match=f"{sum(len(stages) > 1 for stages in expected)} of 600 items"):
-        whole = arrivals(class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="leave_out"))
-    for item, labels, stages in zip(data.ids, data.labels, expected):
+        kept = class_incremental_stream(data, classes_per_stage=sizes, class_order=order, arrival="leave_out")
+    whole = arrivals(kept)
+    for item, labels, stages in zip(data.ids, data.labels, expected, strict=True):
         assert last[item] == (stages[-1], labels.tolist())
         assert first[item] == (stages[0], (labels & (stage_of_class <= stages[0])).tolist())
         assert whole.get(item) == (last[item] if len(stages) == 1 else None)
@@ -161,8 +170,8 @@ def test_a_split_that_the_data_brings_holds(clustered_pairs):
     data = clustered_pairs(240)
     split = np.where(np.arange(240) < 60, "query", np.where(np.arange(240) < 90, "validation", "database"))
     stream = class_incremental_stream(replace(data, split=split), classes_per_stage=[3, 3], split_seed=5)
-    query, database = (sorted(np.concatenate([getattr(stage, side).ids for stage in stream])) for side in ("query", "database"))
-    assert query == data.ids[:60].tolist() and database == data.ids[90:].tolist()
+    assert sorted(name for stage in stream for name in stage.query.ids) == data.ids[:60].tolist()
+    assert sorted(name for stage in stream for name in stage.database.ids) == data.ids[90:].tolist()
 
 
 @pytest.mark.parametrize("arrival", ["last", "first"])
@@ -172,12 +181,11 @@ def test_a_saved_stream_comes_back_on_rows_in_any_order(clustered_pairs, tmp_pat
     path = save_stream(stream, tmp_path / "stream.json")
     again = load_stream(path, data[np.random.default_rng(0).permutation(len(data))])
     assert stream_digest(again) == stream_digest(stream) == json.loads(path.read_text())["digest"]
-    for one, other in zip(stream, again):
-        assert np.array_equal(one.new_classes, other.new_classes) and np.array_equal(one.seen_classes, other.seen_classes)
-        for side in ("database", "query"):
-            assert all(
-                np.array_equal(getattr(getattr(one, side), name), getattr(getattr(other, side), name)) for name in ("ids", "image", "text", "labels")
-            )
+    for one, other in zip(stream, again, strict=True):
+        assert np.array_equal(one.new_classes, other.new_classes)
+        assert np.array_equal(one.seen_classes, other.seen_classes)
+        for part, same in ((one.database, other.database), (one.query, other.query)):
+            assert all(np.array_equal(getattr(part, name), getattr(same, name)) for name in PARTS)
 
 
 def test_a_digest_changes_with_side_stage_label_and_class_order(clustered_pairs):

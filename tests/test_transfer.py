@@ -21,6 +21,7 @@ from dlchkit.transfer import (
 
 FEW = np.arange(0, 24)
 REST = np.arange(24, 60)
+ALONE = [(term,) for term in WEIGHTS]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def same(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("terms", [(), *((term,) for term in WEIGHTS), CHTN_TERMS, MHTN_TERMS, KIT_TERMS, tuple(WEIGHTS)])
+@pytest.mark.parametrize("terms", [(), *ALONE, CHTN_TERMS, MHTN_TERMS, KIT_TERMS, tuple(WEIGHTS)])
 @pytest.mark.parametrize("unlabelled", [None, REST])
 def test_every_term_can_be_switched(pairs, source, terms, unlabelled):
     history = train(pairs, source, terms=terms, unlabelled=unlabelled).history
@@ -59,7 +60,8 @@ def test_every_term_can_be_switched(pairs, source, terms, unlabelled):
 @pytest.mark.parametrize("term", WEIGHTS)
 def test_every_term_changes_what_is_learned_and_its_weight_counts(pairs, source, term):
     without, small, large = (
-        weights(train(pairs, source, terms=terms, weights={term: weight})) for terms, weight in (((), 1), ((term,), 0.1), ((term,), 1))
+        weights(train(pairs, source, terms=terms, weights={term: weight}))
+        for terms, weight in (((), 1), ((term,), 0.1), ((term,), 1))
     )
     assert not same(without, small) and not same(small, large)
 
@@ -68,7 +70,8 @@ def test_every_term_changes_what_is_learned_and_its_weight_counts(pairs, source,
 def test_switching_a_term_off_leaves_the_others_batches_as_they_were(pairs, source, left_out):
     standing_still = {"unlabelled": REST, "learning_rate": 0.0}
     every = train(pairs, source, terms=tuple(WEIGHTS), **standing_still).history
-    fewer = train(pairs, source, terms=tuple(set(WEIGHTS) - {left_out}), **standing_still, start_from_source=False).history
+    others = tuple(set(WEIGHTS) - {left_out})
+    fewer = train(pairs, source, terms=others, **standing_still, start_from_source=False).history
     if left_out != "source":  # else the image branch starts elsewhere
         every = train(pairs, source, terms=tuple(WEIGHTS), **standing_still, start_from_source=False).history
         assert fewer == {term: values for term, values in every.items() if term != left_out}
@@ -86,11 +89,10 @@ def test_the_losses_fall(pairs, source):
         assert history[name][-1] < 0.8 * history[name][0]
 
 
-def test_a_seed_fixes_the_result_and_global_random_numbers_are_left_alone(pairs, source):
-    state = torch.get_rng_state()
-    first, again, other = (weights(train(pairs, source, seed=seed)) for seed in (0, 0, 1))
+def test_a_seed_fixes_the_result_and_global_random_numbers_are_left_alone(pairs, source, draws_nothing):
+    with draws_nothing():
+        first, again, other = (weights(train(pairs, source, seed=seed)) for seed in (0, 0, 1))
     assert same(first, again) and not same(first, other)
-    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("term", [term for term in WEIGHTS if term != "source"])
@@ -141,20 +143,23 @@ def test_separate_last_layers_begin_alike_and_part(pairs, source):
     apart = [train(pairs, source, share_layers=False, learning_rate=rate).network.correlation for rate in (0.0, 0.01)]
     assert same(apart[0]["image"].state_dict(), apart[0]["text"].state_dict())
     assert not same(apart[1]["image"].state_dict(), apart[1]["text"].state_dict())
-    n_shared, n_apart = (sum(p.numel() for p in train(pairs, source, share_layers=share).network.parameters()) for share in (True, False))
+    networks = [train(pairs, source, share_layers=share).network for share in (True, False)]
+    n_shared, n_apart = (sum(p.numel() for p in network.parameters()) for network in networks)
     assert n_apart - n_shared == sum(p.numel() for p in apart[0]["text"].parameters())
 
 
 def test_the_estimate_of_mmd_is_chosen_by_name(pairs, source):
-    quadratic, linear = (
-        train(pairs, source, terms=("mmd7",), learning_rate=0.0, mmd_estimate=name).history["mmd7"] for name in ("quadratic", "linear")
-    )
-    assert quadratic != linear
+    still = {"terms": ("mmd7",), "learning_rate": 0.0}
+    results = [train(pairs, source, mmd_estimate=name, **still) for name in ("quadratic", "linear")]
+    assert results[0].history["mmd7"] != results[1].history["mmd7"]
 
 
 def test_the_reversed_gradient_is_minus_the_numerical_one():
     x = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64, requires_grad=True)
-    value = lambda z: (z**3).sum() + z[0] * z[1]
+
+    def value(z):
+        return (z**3).sum() + z[0] * z[1]
+
     steps = 1e-6 * torch.eye(3, dtype=torch.float64)
     numerical = torch.stack([(value(x + step) - value(x - step)) / 2e-6 for step in steps])
     reversed_value = value(ReverseGradient.apply(x))
@@ -164,8 +169,12 @@ def test_the_reversed_gradient_is_minus_the_numerical_one():
 
 def test_the_modality_classifier_learns_while_the_layers_below_unlearn(pairs):
     network = HybridTransferNetwork(12, 10, 4, 3, width=8)
-    below, truth = torch.randn(20, 8, generator=torch.Generator().manual_seed(0), requires_grad=True), torch.arange(2).repeat_interleave(10)
-    loss = lambda x: torch.nn.functional.cross_entropy(network.modality(x), truth)
+    below = torch.randn(20, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    truth = torch.arange(2).repeat_interleave(10)
+
+    def loss(x):
+        return torch.nn.functional.cross_entropy(network.modality(x), truth)
+
     before = loss(below)
     before.backward()
     with torch.no_grad():
@@ -185,7 +194,7 @@ def test_posteriors_are_compared_by_cosine(pairs, source):
     network = train(pairs, source).network
     query, database = pairs[:6], pairs[6:]
     cosine = cosine_similarity(network.posteriors(query)["image"], network.posteriors(database)["text"])
-    expected = [average_precision_score(relevant, score) for relevant, score in zip(shares_label(query.labels, database.labels), cosine)]
+    expected = list(map(average_precision_score, shares_label(query.labels, database.labels), cosine))
     scores = evaluate_posteriors(network, query, database)
     assert scores.keys() == {"image_to_text", "text_to_image"}
     assert scores["image_to_text"] == pytest.approx(np.mean(expected), abs=0.01)  # but for ties

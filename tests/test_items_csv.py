@@ -28,7 +28,7 @@ def write_items(tmp_path):
         with open(tmp_path / "items.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
-            writer.writerows(zip(*columns.values()))
+            writer.writerows(zip(*columns.values(), strict=True))
         return tmp_path
 
     return write
@@ -168,7 +168,10 @@ def test_no_folder_and_no_csv(tmp_path, refused):
     [
         (b"", "no rows"),
         (b"id,image,text,label\n", "no rows"),
-        (b"id,image,text,label\na,a.png,one,x\nb,b.png,two\n", "line 3 has another number of cells than the header's 4"),
+        (
+            b"id,image,text,label\na,a.png,one,x\nb,b.png,two\n",
+            "line 3 has another number of cells than the header's 4",
+        ),
         (b"id,image,text,label\na,a.png,one,two,x\n", "line 2 has another number of cells than the header's 4"),
         ("id,image,text,label\na,a.png,größe,x\n".encode("latin-1"), "not UTF-8"),
     ],
@@ -196,9 +199,15 @@ BAD_ROWS = {
     "empty text": ({"text": changed(TEXTS, 2, "  ")}, "column 'text' is empty"),
     "empty label": ({"label": changed(KINDS, 2, " | ")}, "column 'label' is empty"),
     "image not named": ({"image": changed(["pictures/0.png"] * 5, 2, "")}, "is not named"),
-    "image absent": ({"image": changed(["pictures/0.png"] * 5, 2, "pictures/none.png")}, "pictures/none.png does not exist"),
+    "image absent": (
+        {"image": changed(["pictures/0.png"] * 5, 2, "pictures/none.png")},
+        "pictures/none.png does not exist",
+    ),
     "image a folder": ({"image": changed(["pictures/0.png"] * 5, 2, "pictures")}, "pictures is not a readable picture"),
-    "image outside": ({"image": changed(["pictures/0.png"] * 5, 2, "../elsewhere.png")}, "../elsewhere.png lies outside the folder"),
+    "image outside": (
+        {"image": changed(["pictures/0.png"] * 5, 2, "../elsewhere.png")},
+        "../elsewhere.png lies outside the folder",
+    ),
     "id twice": ({"id": ["a", "b", "a", "d", "e"]}, "id 'a' occurs twice"),
     "id empty": ({"id": ["a", "b", " ", "d", "e"]}, "id is empty"),
 }
@@ -215,7 +224,9 @@ def test_a_bad_row_is_refused_with_its_line_or_left_out(shop, refused, columns, 
     assert "line 4: " in left_out and said in left_out
 
 
-@pytest.mark.parametrize("row, damage", [(2, break_png), (2, cut_short), (3, cut_short), (3, lambda path: path.write_text("no picture"))])
+@pytest.mark.parametrize(
+    "row, damage", [(2, break_png), (2, cut_short), (3, cut_short), (3, lambda path: path.write_text("no picture"))]
+)
 def test_a_damaged_picture_is_refused_with_its_line_or_left_out(shop, refused, row, damage):
     folder = shop()
     name = ["pictures/2.png", "pictures/3.jpg"][row - 2]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from dlchkit import evaluation
 from dlchkit.bank import CodeBank
 from dlchkit.data import DIRECTIONS, Stage
-from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
 from dlchkit.lifelong.bytes_kept import kept_bytes
@@ -27,11 +26,6 @@ BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
 WIDTHS = {"image": 12, "text": 10}
 ID = 4 * len("item0000")  # NumPy takes four bytes for a letter
 ITEM = 4 * sum(WIDTHS.values()) + CLASSES + 2 * ID  # features, labels, id and group
-
-
-@pytest.fixture(scope="module")
-def stream(clustered_pairs):
-    return class_incremental_stream(clustered_pairs(), classes_per_stage=[2, 2, 2])
 
 
 # --- any object ---
@@ -49,7 +43,11 @@ def test_every_byte_is_counted_once_wherever_it_stands():
     layer = torch.nn.Linear(3, 2)
     layer.register_buffer("seen", torch.zeros(5, dtype=torch.int64))
     holder = SimpleNamespace(
-        whole=shared, rows=shared[3:7], again=[shared.T, (shared.ravel()[:1],)], tensor=torch.from_numpy(shared), behind=torch.from_numpy(shared[50:])
+        whole=shared,
+        rows=shared[3:7],
+        again=[shared.T, (shared.ravel()[:1],)],
+        tensor=torch.from_numpy(shared),
+        behind=torch.from_numpy(shared[50:]),
     )
     holder.inside, holder.ring = {"deep": deque([SimpleNamespace(layer=layer, slots=Slotted())])}, holder
     holder.words = np.array(["abc", np.zeros(4)], dtype=object)
@@ -60,9 +58,11 @@ def test_every_byte_is_counted_once_wherever_it_stands():
 
 
 def test_what_a_view_keeps_alive_counts_whole():
-    assert kept_bytes([np.zeros((1000, 8))[:, :1]]) == kept_bytes([torch.zeros(1000, 8, dtype=torch.float64)[:1].numpy()]) == 64_000
+    assert kept_bytes([np.zeros((1000, 8))[:, :1]]) == 64_000
+    assert kept_bytes([torch.zeros(1000, 8, dtype=torch.float64)[:1].numpy()]) == 64_000
     assert kept_bytes([np.lib.stride_tricks.sliding_window_view(np.zeros(1000), 10)]) == 8000
-    assert kept_bytes([]) == kept_bytes([np.zeros((0, 5))[:0], torch.zeros(0), "words", 3.0, None, np.random.default_rng(0)]) == 0
+    assert kept_bytes([]) == 0
+    assert kept_bytes([np.zeros((0, 5))[:0], torch.zeros(0), "words", 3.0, None, np.random.default_rng(0)]) == 0
 
 
 def test_a_bank_and_whatever_it_holds_are_left_out(stream):
@@ -130,10 +130,11 @@ def by_hand(learner, n_seen, n_label_vectors):
 @pytest.mark.parametrize("validation", [0.0, 0.2])
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_keeps_what_one_counts_by_hand(name, validation, stream):
-    (learner,) = make_learners([name], BITS, rehearsal=REHEARSED, epochs=2, hidden=HIDDEN, validation=validation, device="cpu")
+    options = {"rehearsal": REHEARSED, "epochs": 2, "hidden": HIDDEN, "validation": validation, "device": "cpu"}
+    (learner,) = make_learners([name], BITS, **options)
     record = compare([learner], stream)[name]
     sizes = np.cumsum([len(stage.database) for stage in stream])
-    expected = [by_hand(learner, n, len(stage.seen_classes)) for n, stage in zip(sizes, stream)]
+    expected = [by_hand(learner, n, len(stage.seen_classes)) for n, stage in zip(sizes, stream, strict=True)]
     if learner.single_stage:
         assert np.isnan(record.kept_bytes[:-1]).all() and record.kept_bytes[-1] == expected[-1]
     else:
@@ -144,7 +145,10 @@ def test_each_method_keeps_what_one_counts_by_hand(name, validation, stream):
 
 @pytest.mark.parametrize(
     ("name", "grows"),
-    [("joint", True), ("dcmh", True), ("itq", True), ("finetune", False), ("ewc", False), ("dlch", False), ("der++", False), ("exact", False)],
+    [
+        *((name, True) for name in ("joint", "dcmh", "itq")),
+        *((name, False) for name in ("finetune", "ewc", "dlch", "der++", "exact")),
+    ],
 )
 def test_more_items_of_old_classes_cost_memory_only_where_they_are_kept(name, grows, clustered_pairs):
     data, classes = clustered_pairs(), np.arange(CLASSES)
@@ -195,28 +199,33 @@ def planned(bits, seed):
 def page_of(records, folder):
     runs = {(f"{bits} bits", seed): planned(bits, seed) for bits, seed in ((16, 0), (64, 0), (64, 1))}
     done = {runs[key].name: record for key, record in records.items()}
-    results = SweepResults("s", "A sweep", "s.yaml", "03_increments", {}, {"n_bits": [16, 64]}, [runs[key] for key in records], done)
+    asked = [runs[key] for key in records]
+    results = SweepResults("s", "A sweep", "s.yaml", "03_increments", {}, {"n_bits": [16, 64]}, asked, done)
     return write_page([results], folder / "page.md", command="a command").read_text(encoding="utf-8")
 
 
 def record_of(kept, peak):
     R = {direction: [[0.5, np.nan], [0.4, 0.6]] for direction in DIRECTIONS}
-    methods = {name: MethodRecord(R=R, seconds=[2, 1], old_codes_unchanged=[True, True], kept_bytes=[1, value]) for name, value in kept.items()}
+    methods = {
+        name: MethodRecord(R=R, seconds=[2, 1], old_codes_unchanged=[True, True], kept_bytes=[1, value])
+        for name, value in kept.items()
+    }
     methods["lsh"] = MethodRecord(R=R, seconds=[2, 1], old_codes_unchanged=[True, True])
-    return RunRecord("03_increments", {}, methods=methods, metrics=summarise(methods), environment={"threads": 1}, peak_memory_bytes=peak)
+    measured = {"metrics": summarise(methods), "environment": {"threads": 1}, "peak_memory_bytes": peak}
+    return RunRecord("03_increments", {}, methods=methods, **measured)
 
 
 def test_the_results_page_shows_memory_where_it_was_recorded(tmp_path):
-    records = {("64 bits", 0): record_of({"dlch": 2**20}, 300 * 2**20), ("64 bits", 1): record_of({"dlch": 3 * 2**20}, 2000 * 2**20)}
+    records = {
+        ("64 bits", 0): record_of({"dlch": 2**20}, 300 * 2**20),
+        ("64 bits", 1): record_of({"dlch": 3 * 2**20}, 2000 * 2**20),
+    }
     page = page_of(records, tmp_path).replace("**", "")
     assert "- memory of a run at its peak: 300 to 2,000 MiB\n" in page and "The same for all runs." in page
-    assert "| method | training, s | of it the increments, s | time reduction, % | kept, MiB | old codes unchanged |\n" in page
+    times = "| method | training, s | of it the increments, s | time reduction, %"
+    assert f"{times} | kept, MiB | old codes unchanged |\n" in page
     assert "| dlch | 3.0 ± 0.0 | 1.0 ± 0.0 | – | 2.0 ± 12.7 | yes |\n" in page  # Student's t, one degree of freedom
     assert "| lsh | 3.0 ± 0.0 | 1.0 ± 0.0 | – | – | yes |\n" in page
     old = page_of({("64 bits", 0): record_of({}, np.nan)}, tmp_path)
-    assert (
-        "MiB" not in old
-        and "memory of a run" not in old
-        and "Kept" not in old
-        and "| method | training, s | of it the increments, s | time reduction, % | old" in old
-    )
+    assert not any(word in old for word in ("MiB", "memory of a run", "Kept"))
+    assert f"{times} | old" in old
