@@ -13,7 +13,8 @@ RUN = """
 import hashlib, json, sys
 import numpy as np
 import torch
-from dlchkit import class_incremental_stream, compare, load, load_source, make_image_encoder, make_learners, paired_features
+from dlchkit import class_incremental_stream, compare, load, load_source
+from dlchkit import make_image_encoder, make_learners, paired_features
 from dlchkit.lifelong import METHODS, ReleasedDemo
 
 torch.set_num_threads(1)
@@ -29,7 +30,8 @@ for learner in learners:
     sides = {"image": features.image, "text": features.text}
     codes = [learner.bank.codes]
     for side, rows in sides.items():
-        codes.append(learner.encode(side, rows) if hasattr(learner, "encode") else getattr(learner, "encode_" + side)(rows))
+        encode = getattr(learner, "encode_" + side, None) or (lambda rows, side=side: learner.encode(side, rows))
+        codes.append(encode(rows))
     scores = {direction: R[-1].tolist() for direction, R in record.R.items()}
     digest = hashlib.sha256(b"".join(code.tobytes() for code in codes)).hexdigest()
     found[learner.name] = {"codes": digest, "scores": scores, "kept_bytes": [str(n) for n in record.kept_bytes]}
@@ -41,7 +43,8 @@ def run(checkout: str, dataset: str) -> dict:
     """Method -> digest of its codes, its last scores and the bytes it keeps, as the checkout computes them."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": os.path.abspath(checkout)}
-    ended = subprocess.run([sys.executable, "-c", RUN, dataset], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-c", RUN, dataset]
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout.splitlines()[-1])
 
 
@@ -53,7 +56,8 @@ def main(old: str, new: str, *datasets: str) -> int:
         for name, expected in before.items():
             equal = after.get(name) == expected
             different += not equal
-            print(f"{dataset:10} {name:16} {expected['codes'][:16]} {'equal' if equal else f'DIFFERENT: {after.get(name)}'}")
+            verdict = "equal" if equal else f"DIFFERENT: {after.get(name)}"
+            print(f"{dataset:10} {name:16} {expected['codes'][:16]} {verdict}")
     return min(different, 1)
 
 

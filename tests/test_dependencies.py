@@ -86,6 +86,7 @@ print(len(dlchkit.load("scenes", n=40)))
 """
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_without_the_extras(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
     extras = set().union(*EXTRAS.values()) - MAIN - {"dlchkit"}

@@ -43,6 +43,8 @@ from dlchkit.runs.run_process import in_words
 from dlchkit.runs.run_state import FAILED
 from dlchkit.runs.sweep_file import plan_sweeps
 
+pytestmark = pytest.mark.slow
+
 FEW = TIMES // 10  # where every reading starts a process
 
 

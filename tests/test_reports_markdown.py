@@ -26,6 +26,7 @@ from dlchkit.runs.plan import load_plan
 BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), {"joint": 0.0, "dlch": 0.05, "lsh": 0.4}
 T_4 = 2.7764451051977987  # Student's t, 97.5%, 4 degrees of freedom
 nan = float("nan")
+ABOUT_THE_RUN = ("sweep", "notebook", "data", "n_bits", "seed", "split_digest", "peak_memory_bytes", "method")
 
 
 def made_up(bits, seed):
@@ -399,7 +400,7 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path, capsysbinar
         for measure, value in row.items():
             if measure in measures and math.isfinite(measures[measure]):
                 assert float(value) == measures[measure]
-            elif measure not in ("sweep", "notebook", "data", "n_bits", "seed", "split_digest", "peak_memory_bytes", "method"):
+            elif measure not in ABOUT_THE_RUN:
                 assert value in ("", None)
 
 
