@@ -409,6 +409,7 @@ def test_what_came_before_does_not_matter_where_everything_is_learned_anew(metho
     assert np.array_equal(stepwise.encode("image", last.query.image), once.encode("image", last.query.image))
 
 
+@pytest.mark.slow
 def test_dcmh_learns_both_directions(stream):
     record = run_stream(small(DCMH, epochs=15, batch_size=16, learning_rate=3e-3), stream)
     assert all(np.nanmin(R[-1]) > 0.6 for R in record.R.values())  # chance is about 0.2

@@ -44,6 +44,7 @@ def no_processes(monkeypatch):
     monkeypatch.setattr(increment, "_peak_in_a_process", increment._peak_of_increment)
 
 
+@pytest.mark.slow
 def test_json_has_a_row_for_each_size_and_feeds_the_scale(no_processes):
     measured = json.loads(json.dumps(increment.bench_increment(items=(20, 50, 90), **SMALL)))
     assert set(measured) == KEYS and [row["n_items"] for row in measured["rows"]] == [20, 50, 90]

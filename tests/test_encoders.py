@@ -417,6 +417,7 @@ def test_a_sentence_encoder_is_trained_the_same_way_twice_and_stored(tmp_path):
     assert np.allclose(reloaded.encode(TEXTS), features, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_training_a_sentence_encoder_needs_words(refused):
     with refused("no text holds a word"):
         train_sentence_encoder(np.array(["?", "!"]))

@@ -8,6 +8,7 @@ from dlchkit.encoders import make_text_encoder, typed_features
 TEXTS = np.array(["a red house by the sea", "the red car", "one green tree by the sea", "a green house"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tfidf", "bow", "trained"])
 def test_typed_again_a_stored_text_has_its_features(name):
     encoder = make_text_encoder(name, TEXTS)

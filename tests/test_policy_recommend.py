@@ -197,6 +197,7 @@ def decisions(kind, seed, *, class_codes=GOOD_CODES, shift=1.5, spread=2.0):
         bank = bank.concatenate(increment)
 
 
+@pytest.mark.slow
 def test_without_a_shift_it_says_keep_in_95_of_100_cases():
     actions = [action for seed in range(20) for action in decisions("none", seed)]
     assert len(actions) == 80 and actions.count("keep") >= 76

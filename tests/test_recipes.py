@@ -207,6 +207,7 @@ def test_the_examples_of_the_recipes_hold(recipes, name):
     assert doctest.testmod(recipes(name)).failed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_a_program(name):
     command = [sys.executable, DATASETS / f"{name}.py", "--help"]

@@ -153,6 +153,7 @@ def test_a_record_says_how_much_memory_its_process_took_when_it_was_saved(record
     assert RunRecord.load(tmp_path / "again").peak_memory_bytes == back.peak_memory_bytes
 
 
+@pytest.mark.slow
 @told
 def test_peak_memory_stays_when_memory_is_given_back_and_begins_anew_in_a_new_program():
     here = np.ones(30_000_000)  # 240 MB that a new program does not inherit

@@ -336,6 +336,7 @@ def test_the_page_stands_alone_and_is_in_order(complete):
     complete[1].check_order()
 
 
+@pytest.mark.slow
 def test_forty_runs_stay_below_2_mb(tmp_path):
     random = np.random.default_rng(0)
     names = ("joint", "dlch", *(f"method {i}" for i in range(10)))
