@@ -14,7 +14,13 @@ OUT = "-"  # a file's name that stands for the standard output
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 done, 1 a notebook failed, 2 input that cannot be used, 130 stopped, 141 whoever read the output has gone."""
+    """Run a command and return its exit status.
+
+    Returns
+    -------
+    int
+        0: done; 1: a notebook failed; 2: unusable input; 130: stopped; 141: broken pipe (the reader closed the output)
+    """
     from dlchkit.errors import DataError, NotebookFailed
 
     options = _parser().parse_args(arguments)
@@ -61,7 +67,13 @@ def run(options) -> int:
     from dlchkit.runs.notebook import notebook_path, run_notebook
 
     parameters = {**_from_yaml(options.file), **_pairs(options.parameter)}
-    run_notebook(notebook_path(options.notebook), Path(options.out), parameters, cell_timeout=options.cell_timeout, progress=sys.stderr.isatty())
+    run_notebook(
+        notebook_path(options.notebook),
+        Path(options.out),
+        parameters,
+        cell_timeout=options.cell_timeout,
+        progress=sys.stderr.isatty(),
+    )
     print(Path(options.out).resolve() / "result.json")
     return 0
 
@@ -105,12 +117,14 @@ def sweep(options) -> int:
 
     folder = Path(options.out)
     if (options.backend == "dask") != (options.scheduler is not None):
-        raise DataError("--backend dask and --scheduler ADDRESS belong together; without both the sweep runs on this machine")
+        raise DataError(
+            "--backend dask and --scheduler ADDRESS belong together; without both the sweep runs on this machine"
+        )
     if options.scheduler:
         folder = folder.resolve()  # its workers stand in other folders
     sweeps = plan_sweeps([Path(file) for file in options.sweep], folder, any_code=options.keep)
     if options.scheduler:
-        from dlchkit.runs.cluster import dask_backend
+        from dlchkit.runs.dask_cluster import dask_backend
 
         backend = dask_backend(options.scheduler, folder, options.workers)
     else:
@@ -126,12 +140,13 @@ def sweep(options) -> int:
     _say_changed_code([planned.state() for planned in in_order(sweeps)])
     failed = _run(sweeps, folder, backend, retry_failed=options.retry_failed)
     n_runs = len(in_order(sweeps))
-    print(f"{n_runs - len(failed)} of {n_runs} run{'s' * (n_runs != 1)} complete; for the page: dlchkit report {shlex.quote(options.out)}")
+    runs = f"{n_runs - len(failed)} of {n_runs} run{'s' * (n_runs != 1)}"
+    print(f"{runs} complete; for the page: dlchkit report {shlex.quote(options.out)}")
     return 1 if failed else 0
 
 
 def _say_changed_code(states: list[str]) -> None:
-    from dlchkit.runs.plan import CODE_CHANGED
+    from dlchkit.runs.run_state import CODE_CHANGED
 
     n = states.count(CODE_CHANGED)
     if n:
@@ -145,7 +160,7 @@ def _here(workers: int):
 
 
 def _run(sweeps, folder: Path, backend, *, retry_failed: bool) -> list:
-    """Run what is not done yet, shown on a terminal or line by line; the runs that failed, named with their notebooks."""
+    """Run the unfinished runs, print those that failed with their notebooks, and return them."""
     from functools import partial
 
     from dlchkit.runs.display import LiveLines, LogLines
@@ -192,7 +207,10 @@ def fit(options) -> int:
         raise DataError(f"{out} is a folder; name a file, e.g. {out / 'hashing.safetensors'}")
     before = load_exact(options.onto) if options.onto else ExactHashing(64 if options.bits is None else options.bits)
     if options.bits not in (None, before.n_bits):
-        raise DataError(f"{options.onto} has codes of {before.n_bits} bits, --bits asks for {options.bits}; leave it out with --onto")
+        raise DataError(
+            f"{options.onto} has codes of {before.n_bits} bits, --bits asks for {options.bits}; "
+            "leave it out with --onto"
+        )
 
     def say(done):
         sent = f", {done.nbytes / 1e6:,.1f} MB came back" if done.nbytes else ""
@@ -201,19 +219,22 @@ def fit(options) -> int:
     where = {"backend": options.backend, "scheduler": options.scheduler, "n_jobs": options.workers}
     learned = fit_shards(before, options.shard, **where, on_shard=say)
     save_exact(learned, out)
-    print(f"{learned.n_items:,} items learned, {before.n_items:,} of them before; state {learned.state_bytes / 1e6:,.1f} MB")
+    print(
+        f"{learned.n_items:,} items learned, {before.n_items:,} of them before; "
+        f"state {learned.state_bytes / 1e6:,.1f} MB"
+    )
     print(out.resolve())
     return 0
 
 
 def _pairs(parameters) -> dict[str, str]:
-    return {name: value for name, value in parameters}
+    return dict(parameters)
 
 
 def _from_yaml(path: str | None) -> dict:
     if path is None:
         return {}
-    from dlchkit.data.parameters import read_yaml
+    from dlchkit.data.checked_values import read_yaml
     from dlchkit.errors import DataError
 
     content = read_yaml(Path(path), "parameter file")
@@ -225,7 +246,9 @@ def _from_yaml(path: str | None) -> dict:
 def _parser() -> argparse.ArgumentParser:
     from dlchkit.bench.commands import add_benchmarks
 
-    parser = argparse.ArgumentParser(prog="dlchkit", description="Lifelong cross-modal hashing in notebooks, from pictures and texts to a report.")
+    parser = argparse.ArgumentParser(
+        prog="dlchkit", description="Lifelong cross-modal hashing in notebooks, from pictures and texts to a report."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, summary):
@@ -234,7 +257,15 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     def add_parameters(one):
-        one.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a notebook's parameter")
+        one.add_argument(
+            "-p",
+            dest="parameter",
+            nargs=2,
+            action="append",
+            default=[],
+            metavar=("NAME", "VALUE"),
+            help="a notebook's parameter",
+        )
 
     one = command(tour, "Run all notebooks in order and write an HTML report.")
     one.add_argument(
@@ -253,31 +284,64 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled source domain, a folder (default: scenes, or none for data with its own features)",
     )
     add_parameters(one)
-    one.add_argument("-o", dest="out", default="dlchkit-tour", metavar="DIR", help="folder for results (default: dlchkit-tour)")
+    one.add_argument(
+        "-o", dest="out", default="dlchkit-tour", metavar="DIR", help="folder for results (default: dlchkit-tour)"
+    )
 
     one = command(run, "Run one notebook; unknown names and wrong types are refused.")
     one.add_argument("notebook", help="path of a notebook, or the name of one of the kit's own")
     add_parameters(one)
     one.add_argument("-f", dest="file", metavar="PARAMS.yaml", help="file of parameters; -p wins over it")
-    one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the executed notebook and result.json")
-    one.add_argument("--cell-timeout", type=int, metavar="SECONDS", help="stop with a failure when a cell takes longer (default: no limit)")
+    one.add_argument(
+        "-o", dest="out", required=True, metavar="DIR", help="folder for the executed notebook and result.json"
+    )
+    one.add_argument(
+        "--cell-timeout",
+        type=int,
+        metavar="SECONDS",
+        help="stop with a failure when a cell takes longer (default: no limit)",
+    )
 
     one = command(notebooks, "Copy the notebooks and dataset cards into a folder.")
     one.add_argument("folder", metavar="DIR")
 
     one = command(report, "Write the HTML report of a folder of runs or of sweeps, and their notebooks without code.")
     one.add_argument("folder", metavar="DIR", help="folder of runs, or the one given to sweep -o")
-    one.add_argument("--baseline", metavar="NAME", help="sweeps: the method that others are compared with, seed by seed (default: joint)")
-    one.add_argument("--price", type=float, metavar="EUR_PER_HOUR", help="sweeps: what an hour of the machine costs, to show training in money")
+    one.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="sweeps: the method that others are compared with, seed by seed (default: joint)",
+    )
+    one.add_argument(
+        "--price",
+        type=float,
+        metavar="EUR_PER_HOUR",
+        help="sweeps: what an hour of the machine costs, to show training in money",
+    )
 
     one = command(sweep, "Run a notebook, or several, under every combination of parameters and seeds.")
-    one.add_argument("sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid, seeds and cell_timeout")
-    one.add_argument("-o", dest="out", required=True, metavar="DIR", help="folder for the runs; what is done there is not done again")
-    one.add_argument("--backend", choices=("local", "dask"), default="local", help="processes here, or a Dask cluster (default: local)")
-    one.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, e.g. tcp://host:8786; all its workers must see DIR")
-    one.add_argument("-j", dest="workers", type=int, metavar="N", help="runs at a time (default: 1; with dask, its workers' threads)")
+    one.add_argument(
+        "sweep", nargs="+", metavar="SWEEP.yaml", help="notebook, title, parameters, grid, seeds and cell_timeout"
+    )
+    one.add_argument(
+        "-o", dest="out", required=True, metavar="DIR", help="folder for the runs; what is done there is not done again"
+    )
+    one.add_argument(
+        "--backend",
+        choices=("local", "dask"),
+        default="local",
+        help="processes here, or a Dask cluster (default: local)",
+    )
+    one.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, e.g. tcp://host:8786; all its workers must see DIR"
+    )
+    one.add_argument(
+        "-j", dest="workers", type=int, metavar="N", help="runs at a time (default: 1; with dask, its workers' threads)"
+    )
     one.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
-    one.add_argument("--keep", action="store_true", help="keep finished runs although the package's code has changed since")
+    one.add_argument(
+        "--keep", action="store_true", help="keep finished runs although the package's code has changed since"
+    )
     one.add_argument("--dry-run", action="store_true", help="check everything and list the runs; start none")
 
     one = command(results, "Write tidy rows or the results page from the records of sweeps.")
@@ -293,17 +357,41 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--page", metavar="FILE.md", help="tables with intervals over seeds, in Markdown")
 
     one = command(fit, "Learn exact hashing from shards of features, side by side; only their sums are put together.")
-    one.add_argument("shard", nargs="+", metavar="SHARD.npz", help="image_features, text_features and labels; the first one fixes features and ridge")
-    one.add_argument("-o", dest="out", required=True, metavar="FILE.safetensors", help="file for the sums, codes and settings")
-    one.add_argument("--onto", metavar="OLD.safetensors", help="learn further what an earlier call wrote; it stays as it is")
     one.add_argument(
-        "--backend", choices=("local", "dask"), default="local", help="where shards are summed: processes here, or a Dask cluster (default: local)"
+        "shard",
+        nargs="+",
+        metavar="SHARD.npz",
+        help="image_features, text_features and labels; the first one fixes features and ridge",
     )
-    one.add_argument("--scheduler", metavar="ADDRESS", help="of the running Dask scheduler; its workers must see the shards under the same paths")
-    one.add_argument("-j", dest="workers", type=int, metavar="N", help="shards at a time (default: one per core; with dask: two per thread)")
+    one.add_argument(
+        "-o", dest="out", required=True, metavar="FILE.safetensors", help="file for the sums, codes and settings"
+    )
+    one.add_argument(
+        "--onto", metavar="OLD.safetensors", help="learn further what an earlier call wrote; it stays as it is"
+    )
+    one.add_argument(
+        "--backend",
+        choices=("local", "dask"),
+        default="local",
+        help="where shards are summed: processes here, or a Dask cluster (default: local)",
+    )
+    one.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of the running Dask scheduler; its workers must see the shards under the same paths",
+    )
+    one.add_argument(
+        "-j",
+        dest="workers",
+        type=int,
+        metavar="N",
+        help="shards at a time (default: one per core; with dask: two per thread)",
+    )
     one.add_argument("--bits", type=int, metavar="N", help="code length (default: 64)")
 
-    kinds = commands.add_parser("bench", help="Measure how fast the kit is here.").add_subparsers(required=True, metavar="WHAT")
+    kinds = commands.add_parser("bench", help="Measure how fast the kit is here.").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     add_benchmarks(kinds)
     return parser
 

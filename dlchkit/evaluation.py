@@ -20,8 +20,8 @@ import numpy as np
 from dlchkit.codes import hamming_distance, shares_label
 from dlchkit.data import DIRECTIONS, SIDES, PairedDataset, PairedFeatures, Stage
 from dlchkit.errors import DataError
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.lifelong.learner import Learner
-from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.metrics import mean_average_precision
 from dlchkit.records import MethodRecord
 
@@ -103,9 +103,7 @@ def run_stream(
     )
 
 
-def run_once(
-    learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",)
-) -> MethodRecord:
+def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",)) -> MethodRecord:
     """Let a single-stage method learn everything at once; only the last row of R is defined.
 
     Parameters
@@ -239,9 +237,7 @@ def _row_of_R(
     database = {side: np.concatenate([codes[side] for codes in by_stage]) for side in SIDES}
     return {
         direction: [
-            mean_average_precision(
-                _query_codes(learner, stage, asking), database[found], stage.query.labels, labels
-            )
+            mean_average_precision(_query_codes(learner, stage, asking), database[found], stage.query.labels, labels)
             for stage in stages
         ]
         for direction, (asking, found) in DIRECTIONS.items()

@@ -61,7 +61,7 @@ class MethodRecord:
         direction -> (n_stages,): the same for a random ranking
     kept_bytes : list of float
         bytes that the method held after each stage to learn the next, codes of the database
-        excluded, see `dlchkit.lifelong.memory.kept_bytes`; NaN for skipped stages, empty if
+        excluded, see `dlchkit.lifelong.bytes_kept.kept_bytes`; NaN for skipped stages, empty if
         not measured
     """
 
@@ -126,7 +126,6 @@ class RunRecord:
     notebook: str
     parameters: dict[str, Any]
     seed: int = 0
-    data: dict[str, Any] = field(default_factory=dict)
     methods: dict[str, MethodRecord] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     findings: dict[str, Any] = field(default_factory=dict)
@@ -134,6 +133,7 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=lambda: environment())
     status: str = "complete"
     peak_memory_bytes: float | None = None
+    data: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, notebook: str, namespace: dict[str, Any]) -> "RunRecord":

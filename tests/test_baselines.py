@@ -29,7 +29,7 @@ from dlchkit.lifelong import (
 from dlchkit.lifelong.ewc import squared_gradients
 from dlchkit.lifelong.itq import learn_rotation
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import outputs
+from dlchkit.lifelong.tower_training import outputs
 from dlchkit.losses import negative_log_likelihood
 
 STEPWISE = (
@@ -170,6 +170,7 @@ def test_with_its_own_term_off_a_method_is_the_plainer_one_bit_for_bit(method, o
     assert not all(map(torch.equal, weights(on), weights(other)))
 
 
+@pytest.mark.slow
 def test_kept_items_protect_what_was_learned(stream):
     forgotten = {}
     for method in (FineTuning, ExperienceReplay, DarkExperienceReplay):

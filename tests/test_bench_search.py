@@ -11,6 +11,8 @@ from dlchkit.bench.scale import describe_scale
 from dlchkit.cli import main
 from dlchkit.codes import hamming_distance, unpack_codes
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--items", "2000", "--bits", "16", "--queries", "20", "-k", "5", "--repeat", "1"]
 ROW = {
     "kind": "flat",

@@ -21,10 +21,10 @@ from small_sweep import (
     write_sweep,
 )
 
-from dlchkit.runs import cluster
+from dlchkit.runs import dask_cluster
 from dlchkit.runs.plan import in_order
+from dlchkit.runs.run_process import THREAD_VARIABLES, threads_per_worker
 from dlchkit.runs.sweep_file import plan_sweeps
-from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed; pip install 'dlchkit[dask]'")
 
@@ -110,7 +110,7 @@ def test_dask_that_is_not_installed_is_named(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nothing", "carrier-pigeon://a:1", "tcp://127.0.0.1"])
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, capsys, monkeypatch, address):
-    monkeypatch.setattr(cluster, "CONNECT", 1)
+    monkeypatch.setattr(dask_cluster, "CONNECT", 1)
     said = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, "--backend", "dask", "--scheduler", address)
     assert f"no Dask scheduler answers at {address!r}" in said
 
@@ -130,7 +130,7 @@ def test_other_versions_are_refused(tmp_path, capsys, monkeypatch, two_workers):
     [(lambda folder, token: token, ""), (lambda folder, token: Path("/absent", token).read_text(), "FileNotFound")],
 )
 def test_a_folder_that_is_not_shared_is_refused(tmp_path, capsys, monkeypatch, two_workers, elsewhere, said):
-    monkeypatch.setattr(cluster, "_leave_token", elsewhere)
+    monkeypatch.setattr(dask_cluster, "_leave_token", elsewhere)
     error = refuses(write_sweep(tmp_path), tmp_path / "out", capsys, *on(two_workers))
     assert "is not the same folder on Dask worker tcp://127.0.0.1:" in error and said in error
 
@@ -155,7 +155,7 @@ def test_data_that_a_worker_does_not_have_is_named_with_the_worker(tmp_path, cap
 
 def test_a_worker_that_dies_over_its_data_is_named(tmp_path, capsys, monkeypatch, empty_cluster):
     empty_cluster.add_workers(1)
-    monkeypatch.setattr(cluster.preflight, "check", lambda wanted: os._exit(1))
+    monkeypatch.setattr(dask_cluster.preflight, "check", lambda wanted: os._exit(1))
     (tmp_path / "bits.yaml").write_text("{notebook: 03_increments, title: Bits, seeds: [0]}")
     assert "is gone; start the sweep again" in refuses(
         tmp_path / "bits.yaml", tmp_path / "out", capsys, *on(empty_cluster)
@@ -222,7 +222,7 @@ class Died:
 def test_a_run_that_kills_every_worker_fails_and_says_so(tmp_path):
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
     assert (
-        cluster._outcome(run, Died(), "tcp://a:1")
+        dask_cluster._outcome(run, Died(), "tcp://a:1")
         == run.failure()["error"]
         == "its Dask worker died 4 times in the middle of it"
     )

@@ -44,7 +44,7 @@ def test_a_finished_run_is_open_again_when_code_changed(planned, monkeypatch):
 
 
 def test_a_run_that_failed_by_other_code_is_open(planned, monkeypatch):
-    from dlchkit.runs.worker import note_failure
+    from dlchkit.runs.run_process import note_failure
 
     (run,) = runs_of(planned)
     (run.folder / "done.txt").unlink()

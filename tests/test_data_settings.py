@@ -103,6 +103,7 @@ def test_data_with_features_needs_no_source(folder):
     assert prepared.source_features is None
 
 
+@pytest.mark.slow
 def test_pictures_beside_features_can_be_seen_by_the_small_network(folder):
     """Four of nine notebooks refused this input, the others ran."""
     prepared = open_data(folder, labels="kind", image_encoder="small", n_source=60)

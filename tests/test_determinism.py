@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlchkit.runs.worker import THREAD_VARIABLES
+from dlchkit.runs.run_process import THREAD_VARIABLES
 
 pytestmark = pytest.mark.slow
 

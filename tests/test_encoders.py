@@ -402,6 +402,7 @@ def test_bad_word_counts_are_refused(refused):
         WordCountEncoder(TEXTS, kind="tf-idf")
 
 
+@pytest.mark.slow
 def test_a_sentence_encoder_is_trained_the_same_way_twice_and_stored(tmp_path):
     state = torch.get_rng_state()
     first, again, other = (train_sentence_encoder(TEXTS, dimensions=8, epochs=2, seed=seed) for seed in (0, 0, 1))

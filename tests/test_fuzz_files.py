@@ -30,24 +30,27 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from dlchkit.data import catalog
-from dlchkit.data.loaders import mat_process
-from dlchkit.data.parameters import check_parameters, read_yaml
+from dlchkit.data.checked_values import check_parameters, read_yaml
+from dlchkit.data.loaders import mat_subprocess
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
 from dlchkit.encoders.pretrain import small_encoder
 from dlchkit.records import FILE_NAME, MethodRecord, RunRecord
 from dlchkit.runs.notebook import read_parameters, run_digest
-from dlchkit.runs.plan import FAILED, PLAN, load_plan, save_plan
+from dlchkit.runs.plan import PLAN, load_plan, save_plan
+from dlchkit.runs.run_process import in_words
+from dlchkit.runs.run_state import FAILED
 from dlchkit.runs.sweep_file import plan_sweeps
-from dlchkit.runs.worker import in_words
+
+pytestmark = pytest.mark.slow
 
 FEW = TIMES // 10  # where every reading starts a process
 
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch):
-    monkeypatch.setattr(mat_process, "SECONDS", 12)
+    monkeypatch.setattr(mat_subprocess, "SECONDS", 12)
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ from damaged_files import (
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dlchkit.data import catalog
-from dlchkit.data.loaders import coco, mat_process
+from dlchkit.data.checked_values import read_yaml
+from dlchkit.data.loaders import coco, mat_subprocess
 from dlchkit.data.loaders.mat_files import mat_keys
-from dlchkit.data.parameters import read_yaml
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.images import read_state
@@ -273,7 +273,7 @@ def test_a_mat_file_that_crashes_its_reader_does_not_take_the_caller_along(tmp_p
     with refused("a-lall.mat", "its reader crashed"):
         mat_keys(tmp_path / "a-lall.mat")
     monkeypatch.undo()
-    monkeypatch.setattr(mat_process, "SECONDS", 0.001)
+    monkeypatch.setattr(mat_subprocess, "SECONDS", 0.001)
     with refused("a-lall.mat", "its reader did not end in 0 s"):
         mat_keys(tmp_path / "a-lall.mat")
     monkeypatch.undo()

@@ -103,6 +103,7 @@ def test_wikipedia_by_name_with_its_official_split(wikipedia, wikipedia_arrays):
         assert np.array_equal(values, written.astype(np.float32))
 
 
+@pytest.mark.slow
 def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
     folder = wikipedia()
     order = RANDOM.permutation(TEST)

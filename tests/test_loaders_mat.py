@@ -15,6 +15,8 @@ from dlchkit.data.loaders.mat_files import find_key, read_matrix, row_axis
 from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import as_pixels
 
+pytestmark = pytest.mark.slow
+
 N, TAGS, CLASSES, HEIGHT, WIDTH = 11, 5, 4, 6, 8
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (N, HEIGHT, WIDTH, 3), dtype=np.uint8)

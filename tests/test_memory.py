@@ -15,12 +15,12 @@ from dlchkit.bank import CodeBank
 from dlchkit.data import DIRECTIONS, Stage
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import METHODS, FineTuning, ReleasedDemo, make_learners
-from dlchkit.lifelong.memory import kept_bytes
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.metrics.summary import summarise
 from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import write_page
 from dlchkit.reports.read_runs import SweepResults
-from dlchkit.runs.plan import Run
+from dlchkit.runs.run_state import Run
 
 BITS, HIDDEN, REHEARSED, CLASSES = 16, 32, 20, 6
 WIDTHS = {"image": 12, "text": 10}

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.checked_values import Parameter, check_parameters
 from dlchkit.data.settings import read_settings
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.runs.notebook import notebook_path, read_parameters, run_digest, run_notebook, split_parameters, takes_data
@@ -177,6 +177,7 @@ def test_a_misspelt_data_setting_is_refused_with_the_nearest(tmp_path, refused):
         split_parameters(path, {"min_clas_size": 3})
 
 
+@pytest.mark.slow
 def test_data_settings_reach_the_notebook_as_a_data_file(tmp_path):
     saves = 'from dlchkit import RunRecord\nrecord = RunRecord("small", {}, findings={"data": data})\nrecord.save(out)'
     path = write_notebook(tmp_path, OPENS, saves, parameters=OPENS_DATA)

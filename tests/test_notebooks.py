@@ -60,7 +60,8 @@ def test_code_cells_are_short_and_the_library_carries_the_weight(notebook):
     for cell in notebook[1].cells:
         if cell.cell_type == "code" and "parameters" not in tags(cell):
             lines = [line for line in cell.source.splitlines() if line.strip()]
-            assert len(lines) <= 16, cell.source
+            assert len(lines) <= 20, cell.source
+            assert max(map(len, lines)) <= 100, cell.source  # wider lines scroll sideways in Jupyter
             assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(ast.parse(cell.source))), cell.source
 
 

@@ -298,6 +298,7 @@ def test_a_figure_is_saved_whole(tmp_path):
     assert Image.open(path).format == "PNG" and [file.name for file in path.parent.iterdir()] == ["loss.png"]
 
 
+@pytest.mark.slow
 def test_drawing_leaves_the_settings_alone_and_torch_out(methods):
     before = dict(matplotlib.rcParams)
     plotting.plot_R(methods, "image_to_text")

@@ -142,6 +142,7 @@ def test_distances_are_those_of_a_loop():
     assert squared_distances(x) == pytest.approx(np.array([[sum((a - b) ** 2) for b in x] for a in x]), abs=1e-8)
 
 
+@pytest.mark.slow
 def test_the_false_alarm_rate_is_the_stated_level():
     quiet = measure_drift_detection("none", n_streams=50, monitor=WATCH, **SMALL)
     low, high = binomial_interval(quiet.n_false_alarms, quiet.n_quiet, level=0.99)
@@ -149,6 +150,7 @@ def test_the_false_alarm_rate_is_the_stated_level():
     assert quiet.low <= quiet.false_alarm_rate <= quiet.high and math.isnan(quiet.detected)
 
 
+@pytest.mark.slow
 def test_a_sudden_shift_is_found_at_once_and_a_gradual_one_later():
     sudden = measure_drift_detection("sudden", n_streams=12, shift=0.5, monitor=WATCH, **SMALL)
     gradual = measure_drift_detection("gradual", n_streams=12, shift=0.5, n_stages=8, monitor=WATCH, **SMALL)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dlchkit.data.settings import read_settings
 from dlchkit.runs.plan import in_order
 from dlchkit.runs.sweep_file import plan_sweep
 
@@ -34,8 +35,8 @@ def test_the_two_commands_are_there_once():
 
 
 def test_the_sweep_file_plans_twenty_runs(tmp_path):
-    (block,) = blocks("yaml")
-    (tmp_path / "night.yaml").write_text(block.replace("my/folder", "scenes"))
+    (sweep,) = (block for block in blocks("yaml") if "notebook:" in block)
+    (tmp_path / "night.yaml").write_text(sweep.replace("my/folder", "scenes"))
     plan = plan_sweep(tmp_path / "night.yaml", tmp_path / "night")
     assert len(in_order((plan,))) == 20 and {run.cell_timeout for run in in_order((plan,))} == {3600}
 
@@ -57,3 +58,9 @@ def test_stated_options_exist(capsys):
     ours = re.sub(r"`nbstripout.*?`", "", README.read_text(encoding="utf-8"))
     stated = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", ours))
     assert stated and all(option in known for option in stated)
+
+
+def test_the_data_file_is_one(tmp_path):
+    (content,) = (block for block in blocks("yaml") if "folder:" in block)
+    (tmp_path / "mine.yaml").write_text(content)
+    assert read_settings(tmp_path / "mine.yaml").image_encoder == "resnet18"

@@ -142,6 +142,7 @@ def test_a_record_from_before_memory_was_measured_is_read_and_stays_as_it_is(rec
 
 
 @told
+@pytest.mark.slow
 def test_a_record_says_how_much_memory_its_process_took_when_it_was_saved(record, tmp_path):
     record.save(tmp_path)
     held = np.ones(peak_memory() // 8)

@@ -255,6 +255,7 @@ def test_a_seed_fixes_every_code_and_nothing_outside_moves(stream, draws_nothing
     assert np.array_equal(codes[0], codes[1]) and not np.array_equal(codes[0], codes[2])
 
 
+@pytest.mark.slow
 def test_mended_it_learns_the_new_classes_and_released_it_does_not(stream):
     learner = demo(epochs=20, sample=200, hidden=256)
     learner.observe(stream[0])

@@ -19,11 +19,14 @@ from dlchkit.records import RunRecord
 from dlchkit.reports import encode_rows, read_results, write_rows
 from dlchkit.reports.cells import Cell, Table, spreads
 from dlchkit.reports.markdown_page import as_markdown
+from dlchkit.reports.provenance import provenance
+from dlchkit.reports.rows import tidy_rows
 from dlchkit.runs.plan import load_plan
 
 BITS, SEEDS, METHODS = (16, 64, 128), (0, 1, 2, 3, 4), {"joint": 0.0, "dlch": 0.05, "lsh": 0.4}
 T_4 = 2.7764451051977987  # Student's t, 97.5%, 4 degrees of freedom
 nan = float("nan")
+ABOUT_THE_RUN = ("sweep", "notebook", "data", "n_bits", "seed", "split_digest", "peak_memory_bytes", "method")
 
 
 def made_up(bits, seed):
@@ -397,7 +400,7 @@ def test_tidy_rows_hold_every_flat_measure(complete, kind, tmp_path, capsysbinar
         for measure, value in row.items():
             if measure in measures and math.isfinite(measures[measure]):
                 assert float(value) == measures[measure]
-            elif measure not in ("sweep", "notebook", "n_bits", "seed", "split_digest", "peak_memory_bytes", "method"):
+            elif measure not in ABOUT_THE_RUN:
                 assert value in ("", None)
 
 
@@ -477,3 +480,23 @@ def test_html_in_a_name_stays_a_word_in_markdown():
 def test_a_ragged_table_is_an_error():
     with pytest.raises(ValueError, match="cells beside 1 names"):
         Table(["a"], {"": {"b": []}})
+
+
+def test_a_grid_over_data_sets_makes_a_part_for_each(tmp_path):
+    grid = {"data": ["scenes", "wikipedia"], "n_bits": [64]}
+    report_pages.plan(tmp_path, name="many", grid=grid, seeds=[0, 1])
+    for run in load_plan(tmp_path / "runs" / "many")[1]:
+        record = report_pages.made_up(64, run.parameters["seed"], data=run.parameters["data"])
+        record.data = {"name": "x", "folder": run.parameters["data"], "min_class_size": 30, "epochs": 7}
+        finish(run, record)
+    first, second = read_results([tmp_path / "runs"])
+    assert (first.name, first.title) == ("many/scenes", "many, made up: scenes")
+    assert second.fixed["data"] == "wikipedia"
+    assert [setting.n_bits for setting in first.settings] == [64]
+    assert len(first.done) == len(second.done) == 2
+    assert provenance(second)["data settings"] == "folder=wikipedia, min_class_size=30, epochs=7"
+    assert "terms of wikipedia" in provenance(second)
+    page = tmp_path / "RESULTS.md"
+    assert main(["results", str(tmp_path / "runs"), "--page", str(page)]) == 0
+    assert "many, made up: scenes" in page.read_text()
+    assert {row["data"] for row in tidy_rows([first, second])} == {"scenes", "wikipedia"}

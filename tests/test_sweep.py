@@ -25,8 +25,8 @@ from dlchkit.cli import main
 from dlchkit.records import RunRecord
 from dlchkit.runs.display import LiveLines, in_time
 from dlchkit.runs.plan import in_order, load_plan
+from dlchkit.runs.run_process import THREAD_VARIABLES, threads_per_worker, work
 from dlchkit.runs.sweep_file import plan_sweeps
-from dlchkit.runs.worker import THREAD_VARIABLES, threads_per_worker, work
 
 # --- what is planned ---
 
@@ -242,7 +242,7 @@ def test_a_failure_that_cannot_even_be_noted_is_still_said(tmp_path, capsys, mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     out, file = tmp_path / "out", write_sweep(tmp_path, "if n_bits == 16: os.kill(os.getppid(), 9)")
-    monkeypatch.setattr("dlchkit.runs.worker.atomic_path", full)
+    monkeypatch.setattr("dlchkit.runs.run_process.atomic_path", full)
     assert command(file, out, "-j", "2") == 1
     said = capsys.readouterr().out
     assert "its process ended with signal 9 (and failed.json could not be written: No space left on device)" in said
@@ -254,7 +254,7 @@ def test_an_unwritable_folder_is_said_in_one_line_by_the_worker(tmp_path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
-    monkeypatch.setattr("dlchkit.runs.worker.run_notebook", full)
+    monkeypatch.setattr("dlchkit.runs.run_process.run_notebook", full)
     assert work(replace(run, notebook=tmp_path / "small.ipynb")) == 1
     assert run.failure()["error"] == "OSError: No space left on device" == capsys.readouterr().err.strip()
 
@@ -264,11 +264,11 @@ def test_a_second_process_waits_and_leaves_a_finished_run_alone(tmp_path, monkey
 
     def first_finishes(path):
         RunRecord("small", {}, environment={}).save(run.folder)
-        (run.folder / "done.txt").write_text(run.digest)
+        run.mark_done()
         return contextlib.nullcontext()
 
-    monkeypatch.setattr("dlchkit.runs.worker.one_at_a_time", first_finishes)
-    monkeypatch.setattr("dlchkit.runs.worker.run_notebook", None)
+    monkeypatch.setattr("dlchkit.runs.run_process.one_at_a_time", first_finishes)
+    monkeypatch.setattr("dlchkit.runs.run_process.run_notebook", None)
     assert work(run) == 0 and run.state() == "done"
 
 
@@ -354,8 +354,7 @@ def test_a_worker_refuses_another_notebook_than_was_planned(tmp_path):
 
 def test_only_a_complete_record_of_this_very_run_counts(tmp_path):
     run = in_order(plan_sweeps([write_sweep(tmp_path)], tmp_path / "out"))[0]
-    run.folder.mkdir(parents=True)
-    (run.folder / "done.txt").write_text(run.digest)
+    run.mark_done()
     assert run.state() == "open"
     RunRecord("small", {}, environment={}, status="stopped").save(run.folder)
     assert run.state() == "open"

@@ -87,7 +87,8 @@ def test_the_reader_of_runs_is_done_anew_when_what_it_reads_changes(write, tmp_p
 
 
 def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path):
-    cells = [new_code_cell(f'data: str = "scenes"  # data\n{COMMON}', metadata={"tags": ["parameters"]})]
+    parameters = new_code_cell(f'data: str = "scenes"  # data\n{COMMON}', metadata={"tags": ["parameters"]})
+    cells = [parameters, new_code_cell("from dlchkit import open_data\nopen_data(data)")]
     nbformat.write(new_notebook(cells=cells), tmp_path / "d.ipynb")
     own = tmp_path / "own"
     own.mkdir()

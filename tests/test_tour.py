@@ -66,7 +66,7 @@ def test_the_record_of_the_increments_says_what_queries_found_in_both_directions
         assert group["method"] == "dlch"
         assert [len(query["found"]) for query in group["queries"]] == [5, 5, 5]
     files = [figure["file"] for figure in record.figures]
-    assert files == ["examples_text_to_image.png", "examples_image_to_text.png"]
+    assert files == ["stages.png", "examples_text_to_image.png", "examples_image_to_text.png"]
     assert all((folder / file).is_file() for file in files)
 
 

@@ -8,7 +8,7 @@ from dlchkit.metrics.summary import summarise
 from dlchkit.plotting import describe_verdict
 from dlchkit.records import MethodRecord, RunRecord
 from dlchkit.reports import SweepResults, write_report
-from dlchkit.runs.plan import Run
+from dlchkit.runs.run_state import Run
 
 NAN = float("nan")
 

@@ -1,5 +1,7 @@
 """Labelled images and image-text pairs: containers, streams of stages, readers, and a set that the kit draws.
 
+One file or folder each::
+
     containers   pairs, features and stages: what every other room takes and returns
     streams      classes dealt into stages, items into queries and database
     catalog      `load` and `load_source`: data by name or path

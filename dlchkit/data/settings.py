@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dlchkit.data.catalog import locate, locate_source
-from dlchkit.data.parameters import Parameter, check_parameters, read_yaml
+from dlchkit.data.checked_values import Parameter, check_parameters, read_yaml
 from dlchkit.errors import DataError
 from dlchkit.storage import digest, resource_folder
 

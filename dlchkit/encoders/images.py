@@ -36,9 +36,7 @@ class ImageEncoder:
         See `dlchkit.runtime.choose_device`.
     """
 
-    def __init__(
-        self, trunk: nn.Module, *, size: int, name: str, source_size: int | None = None, device: str = "auto"
-    ):
+    def __init__(self, trunk: nn.Module, *, size: int, name: str, source_size: int | None = None, device: str = "auto"):
         self.device = choose_device(device)
         self.trunk = trunk.eval().requires_grad_(False).to(self.device)
         self.size = size

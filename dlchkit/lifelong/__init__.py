@@ -21,15 +21,16 @@ Helpers::
 
     registry       `METHODS` and `make_learners`: a new method is one file and one line there
     learner        the protocol of a learner, and the settings that a method declares
-    towers         image, text and label tower, and the one training loop (`TowerLearner.fit`)
+    tower_training image, text and label tower, and the one training loop (`TowerLearner.fit`)
     first_stage    DLCH's first stage, with which most methods begin
-    stepwise       stages one after the other, codes appended to the bank
+    stage_by_stage stages one after the other, codes appended to the bank
     rehearsal      the sample of old items that some methods keep
     retraining     the bank of methods that start again at every stage
     cca_hashing    the space common to images and texts, for `itq` and `lsh`
-    memory         the bytes that a learner keeps between stages
+    bytes_kept     the bytes that a learner keeps between stages
 """
 
+from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.lifelong.dcmh import DCMH
 from dlchkit.lifelong.derpp import DarkExperienceReplay
 from dlchkit.lifelong.dlch import DLCH, StrictDLCH
@@ -42,7 +43,6 @@ from dlchkit.lifelong.joint import JointRetraining
 from dlchkit.lifelong.learner import Learner
 from dlchkit.lifelong.lsh import RandomHyperplanes
 from dlchkit.lifelong.lwf import LearningWithoutForgetting
-from dlchkit.lifelong.memory import kept_bytes
 from dlchkit.lifelong.registry import METHODS, make_learners
 from dlchkit.lifelong.released.demo import ReleasedDemo
 from dlchkit.lifelong.replay import ExperienceReplay

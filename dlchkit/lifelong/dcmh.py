@@ -9,7 +9,7 @@ from dlchkit.data import DIRECTIONS, PairedFeatures, Stage
 from dlchkit.lifelong.first_stage import ANCHORS
 from dlchkit.lifelong.learner import check_weight
 from dlchkit.lifelong.retraining import rebuilt_bank
-from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
+from dlchkit.lifelong.tower_training import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import bit_balance, negative_log_likelihood, quantization
 
 

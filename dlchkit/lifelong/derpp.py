@@ -7,8 +7,8 @@ from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.first_stage import Penalty, tower_inputs, train_together
 from dlchkit.lifelong.learner import check_weight
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.stepwise import StepwiseLearner
-from dlchkit.lifelong.towers import TowerLearner, outputs, summed
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
+from dlchkit.lifelong.tower_training import TowerLearner, outputs, summed
 
 
 class DarkExperienceReplay(StepwiseLearner):

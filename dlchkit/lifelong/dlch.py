@@ -10,8 +10,8 @@ from dlchkit.codes import binarize
 from dlchkit.data import SIDES, PairedFeatures
 from dlchkit.errors import DataError
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.stepwise import StepwiseLearner
-from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
+from dlchkit.lifelong.tower_training import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import CodeSums, bit_balance, quantization, summed_inner_product_fit
 
 TUNED: dict[str, Any] = {

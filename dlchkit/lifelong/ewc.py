@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.first_stage import ANCHORS, Penalty, stage_loss, tower_inputs, train_together
 from dlchkit.lifelong.learner import check_weight
-from dlchkit.lifelong.stepwise import StepwiseLearner
-from dlchkit.lifelong.towers import TowerLearner, Towers, outputs, rows_of, summed
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
+from dlchkit.lifelong.tower_training import TowerLearner, Towers, outputs, rows_of, summed
 
 CHUNK = 1024  # items whose activations are held at once
 

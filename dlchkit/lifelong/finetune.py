@@ -4,7 +4,7 @@ import numpy as np
 
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.first_stage import train_together
-from dlchkit.lifelong.stepwise import StepwiseLearner
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
 
 
 class FineTuning(StepwiseLearner):

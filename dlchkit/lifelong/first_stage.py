@@ -9,7 +9,7 @@ from torch import Tensor
 from dlchkit.codes import binarize
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.towers import TowerLearner, outputs, rows_of, signs, store_rows, summed
+from dlchkit.lifelong.tower_training import TowerLearner, outputs, rows_of, signs, store_rows, summed
 from dlchkit.losses import cosine_fit, quantization
 
 FIT_WEIGHT = 5
@@ -92,9 +92,7 @@ def train_together(
     return present_codes()
 
 
-def stage_loss(
-    out: dict[str, Tensor], anchors: dict[str, Tensor], codes: Tensor, similarity: Tensor
-) -> Tensor:
+def stage_loss(out: dict[str, Tensor], anchors: dict[str, Tensor], codes: Tensor, similarity: Tensor) -> Tensor:
     """The loss that the three towers minimise together over one batch.
 
     With F, G, H the stored outputs of image, text and label tower and f, g, h those of

@@ -5,8 +5,8 @@ import numpy as np
 from dlchkit.codes import binarize
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.first_stage import tower_inputs
-from dlchkit.lifelong.stepwise import StepwiseLearner
-from dlchkit.lifelong.towers import outputs
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
+from dlchkit.lifelong.tower_training import outputs
 
 
 class FrozenFirstStage(StepwiseLearner):

@@ -3,7 +3,7 @@
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.lifelong.first_stage import train_together
 from dlchkit.lifelong.retraining import rebuilt_bank
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.tower_training import TowerLearner
 
 
 class JointRetraining(TowerLearner):

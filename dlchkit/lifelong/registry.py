@@ -35,9 +35,7 @@ METHODS: dict[str, type[Method]] = {
 }
 
 
-def make_learners(
-    names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training
-) -> list[Learner]:
+def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: int = 0, **training) -> list[Learner]:
     """Learners by name, all with the same bits, seed and training.
 
     Parameters

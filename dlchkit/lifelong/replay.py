@@ -5,8 +5,8 @@ import numpy as np
 from dlchkit.data import PairedFeatures
 from dlchkit.lifelong.first_stage import train_together
 from dlchkit.lifelong.rehearsal import RehearsalSample
-from dlchkit.lifelong.stepwise import StepwiseLearner
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.stage_by_stage import StepwiseLearner
+from dlchkit.lifelong.tower_training import TowerLearner
 
 
 class ExperienceReplay(StepwiseLearner):

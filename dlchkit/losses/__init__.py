@@ -1,5 +1,6 @@
 """Loss terms, one pure function each, with paper and equation beside it."""
 
+from dlchkit.losses.contrast import agreement, contrastive
 from dlchkit.losses.hashing import (
     CodeSums,
     bit_balance,
@@ -9,14 +10,7 @@ from dlchkit.losses.hashing import (
     summed_inner_product_fit,
 )
 from dlchkit.losses.likelihood import negative_log_likelihood
-from dlchkit.losses.transfer import (
-    agreement,
-    contrastive,
-    linear_squared_mmd,
-    pair_distance,
-    soft_cross_entropy,
-    squared_mmd,
-)
+from dlchkit.losses.transfer import linear_squared_mmd, pair_distance, soft_cross_entropy, squared_mmd
 
 __all__ = [
     "CodeSums",

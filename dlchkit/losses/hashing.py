@@ -63,9 +63,7 @@ def bit_balance(codes: Tensor) -> Tensor:
     return codes.mean(0).square().mean()
 
 
-def inner_product_fit(
-    codes: Tensor, hash_codes: Tensor, similarity: Tensor, weights: Tensor | None = None
-) -> Tensor:
+def inner_product_fit(codes: Tensor, hash_codes: Tensor, similarity: Tensor, weights: Tensor | None = None) -> Tensor:
     """Pull inner products with stored codes to the label similarity; cost grows with the store.
 
     .. math:: \\frac{1}{nmK^2} |K S - U B^T|^2

@@ -11,7 +11,7 @@ from dlchkit.plotting.sentences import joined
 from dlchkit.plotting.style import in_words
 from dlchkit.plotting.verdict import JOINT, number
 from dlchkit.reports.read_runs import Setting, SweepResults
-from dlchkit.reports.tables import all_R, scale_of
+from dlchkit.reports.result_tables import all_R, scale_of
 
 WIDTH, HEIGHT = 240, 150  # of a panel of curves, in its own units
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 10, 8, 34

@@ -99,7 +99,7 @@ def _is_verdict(value):
 
 
 _ENTRY = {
-    "direction": lambda value: value in DIRECTIONS,
+    "direction": lambda value: value in tuple(DIRECTIONS),
     "method": _is_text,
     "query": lambda value: isinstance(value, dict),
     "found": lambda value: isinstance(value, list),

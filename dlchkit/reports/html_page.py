@@ -18,7 +18,8 @@ from dlchkit.reports.provenance import differing, environments, notebook_of
 from dlchkit.reports.read_runs import SweepResults, read_results, read_single_runs, usable
 from dlchkit.reports.sections import MEANING, Section, section_of
 from dlchkit.reports.templates import render
-from dlchkit.runs.plan import PLAN, Run
+from dlchkit.runs.plan import PLAN
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import atomic_path
 
 PAGE = "report.html"

@@ -5,11 +5,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlchkit.data.settings import DataSettings
 from dlchkit.errors import DataError
 from dlchkit.metrics.over_seeds import is_number
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.reports.read_runs import SweepResults
-from dlchkit.runs.plan import Run
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
 
 _PLACE = re.compile(r"""(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:'"]+)*[\\/]([^\s\\/:'"]+)""")
@@ -100,8 +101,7 @@ def without_place(value: object) -> object:
 
 def provenance(results: SweepResults) -> dict[str, str]:
     """What would be needed to run a sweep, or a run alone, again, in the order of its making."""
-    stated = [record.parameters["data"] for record in results.records.values() if "data" in record.parameters]
-    names = dict.fromkeys(str(without_place(data)) for data in stated)
+    names = dict.fromkeys(_data_name(record) for record in results.records.values() if "data" in record.parameters)
     seeds = sorted({run.parameters["seed"] for run in results.runs})
     entries = {
         "command": f"dlchkit sweep {results.file} -o DIR" if results.file else "",
@@ -109,12 +109,29 @@ def provenance(results: SweepResults) -> dict[str, str]:
         "complete runs": f"{len(results.done)} of {len(results.runs)}" if results.file else "",
         "data": ", ".join(filter(None, [*names, data_in_words(results)])),
         **{f"terms of {name}": terms_of(name) for name in names},
+        "data settings": _data_settings(results),
         "fixed parameters": ", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         "seeds": ", ".join(map(str, seeds)),
         "memory of a run at its peak": peak_memory_in_words(results),
         "split digest": _digests_in_words(results),
     }
     return {name: value for name, value in entries.items() if value}
+
+
+def _data_name(record: RunRecord) -> str:
+    """The data set's folder, which its card is named after; the parameter, where a record has no data settings."""
+    return Path(str(record.data.get("folder", record.parameters["data"]))).name
+
+
+def _data_settings(results: SweepResults) -> str:
+    """The settings of the data that are no defaults and the same in all runs; "" where none were recorded."""
+    recorded = [record.data for record in results.done.values() if record.data]
+    if not recorded:
+        return ""
+    defaults = DataSettings().as_dict()
+    shared = {name: value for name, value in recorded[0].items() if all(one.get(name) == value for one in recorded)}
+    told = {name: value for name, value in shared.items() if value != defaults.get(name) and name != "name"}
+    return ", ".join(f"{name}={without_place(value)}" for name, value in told.items())
 
 
 def data_in_words(results: SweepResults) -> str:

@@ -15,7 +15,8 @@ from dlchkit.plotting.sentences import joined
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.reports.budget_tables import FINDING, merge
 from dlchkit.runs.notebook import NotebookMetadata, notebook_metadata
-from dlchkit.runs.plan import PLAN, Run, load_plan
+from dlchkit.runs.plan import PLAN, load_plan
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import is_plain_name
 
 SIDE_BY_SIDE = (
@@ -223,7 +224,7 @@ def read_results(folders: list[Path]) -> list[SweepResults]:
 
 
 def _read_sweep(home):
-    """The results of each of the sweep's notebooks."""
+    """The results of each of the sweep's notebooks, and of each data set of its grid."""
     plan, runs = load_plan(home.resolve())
     notebooks = plan.pop("notebooks")
     for notebook in notebooks:
@@ -233,7 +234,28 @@ def _read_sweep(home):
         its_runs = [run for run in runs if run.notebook.stem == notebook]
         records = {run.name: run.record() for run in its_runs}
         done = {name: _with_rows(record) for name, record in records.items() if record is not None}
-        yield SweepResults(**own, notebook=notebook, runs=its_runs, done=done)
+        yield from _by_data_set(SweepResults(**own, notebook=notebook, runs=its_runs, done=done))
+
+
+def _by_data_set(results):
+    """One part for each data set of a grid, since scores of several sets stand in no common table."""
+    if "data" not in results.grid:
+        return [results]
+    parts = []
+    for data in results.grid["data"]:
+        runs = [run for run in results.runs if run.parameters["data"] == data]
+        name = Path(data).stem
+        part = replace(
+            results,
+            name=f"{results.name}/{name}",
+            title=f"{results.title}: {name}",
+            fixed=results.fixed | {"data": data},
+            grid={parameter: values for parameter, values in results.grid.items() if parameter != "data"},
+            runs=runs,
+            done={run.name: results.done[run.name] for run in runs if run.name in results.done},
+        )
+        parts.append(part)
+    return parts
 
 
 def read_single_runs(folders: list[Path]) -> tuple[list[SweepResults], dict[str, str]]:

@@ -24,7 +24,12 @@ def tidy_rows(found: list[SweepResults]) -> list[dict]:
             if run.name in results.done:
                 record = results.done[run.name]
                 peak = record.peak_memory_bytes
-                of_run = {"sweep": results.name, "notebook": results.notebook}
+                data = record.findings.get("data")
+                of_run = {
+                    "sweep": results.name,
+                    "notebook": results.notebook,
+                    "data": data if isinstance(data, str) else None,
+                }
                 of_run |= {name: run.parameters.get(name) for name in varied}
                 of_run |= {"seed": run.parameters["seed"], "split_digest": record.findings.get("split_digest")}
                 of_run |= {"peak_memory_bytes": peak if is_number(peak) else None}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlchkit.plotting.verdict import JOINT, Answer, answer
-from dlchkit.reports import budget_tables, drawings, tables
+from dlchkit.reports import budget_tables, drawings, result_tables
 from dlchkit.reports.provenance import Unfinished, provenance, unfinished_runs
 from dlchkit.reports.read_runs import SweepResults
 
@@ -42,7 +42,8 @@ class Part:
     kind : str
         How it is shown: "table", "R", "curves" or "drops".
     content : object
-        A `dlchkit.reports.cells.Table`, or what `dlchkit.reports.tables.R_tables` or `dlchkit.reports.drawings` return.
+        A `dlchkit.reports.cells.Table`, or a result of `dlchkit.reports.result_tables.R_tables` or
+        `dlchkit.reports.drawings`.
     folded : bool
         Whether a reader opens it first.
     low_first : bool
@@ -92,7 +93,7 @@ def section_of(
 
 
 def _database_codes(results):
-    kinds = tables.kinds_of_database_codes(results)
+    kinds = result_tables.kinds_of_database_codes(results)
     if not kinds:
         return ""
     words = "; ".join(f"{_KINDS.get(kind, kind)} ({', '.join(names)})" for kind, names in kinds.items())
@@ -101,18 +102,18 @@ def _database_codes(results):
 
 
 def _parts(results: SweepResults, baseline: str, price: float | None) -> Iterator[Part]:
-    scores = tables.score_table(results)
+    scores = result_tables.score_table(results)
     n = results.usual_seeds
     yield Part(f"mAP, {n} seed{'s' * (n != 1)}", "One seed has no interval." if n == 1 else "", scores)
     if baseline in results.methods:
         note = f"mAP of each method minus that of {baseline}, seed by seed: mean [95% interval] × ratio of the means."
-        yield Part(f"Difference to {baseline}", note, tables.difference_table(results, baseline))
+        yield Part(f"Difference to {baseline}", note, result_tables.difference_table(results, baseline))
     at = results.reference
     staged = at is not None and any(record.methods for record in results.at(at).values())
     if staged:
         yield from _parts_of_stages(results, at, price)
     heading = "Other measures" if scores else "Measures"
-    yield Part(heading, "As the runs named them.", tables.other_table(results, staged=staged), folded=staged)
+    yield Part(heading, "As the runs named them.", result_tables.other_table(results, staged=staged), folded=staged)
     for setting in results.with_records:
         words = f", {setting}" if len(results.with_records) > 1 else ""
         yield from _parts_of_budgets(results.at(setting), words)
@@ -120,7 +121,7 @@ def _parts(results: SweepResults, baseline: str, price: float | None) -> Iterato
 
 def _parts_of_stages(results, at, price):
     note = "mAP on the queries of each stage (across) after each stage (down), mean over seeds."
-    yield Part(f"R, {at}", note, tables.R_tables(results, at), kind="R")
+    yield Part(f"R, {at}", note, result_tables.R_tables(results, at), kind="R")
     note = (
         "Mean mAP over the queries of all stages so far. Thick line and dots: mean; band: 95% interval; "
         "thin lines: each seed; dashed: joint retraining."
@@ -135,7 +136,7 @@ def _parts_of_stages(results, at, price):
     yield Part(
         f"Forgetting and transfer, {at}",
         "Forgetting: lower is better; backward and forward transfer: higher.",
-        tables.forgetting_table(results, at),
+        result_tables.forgetting_table(results, at),
         folded=True,
         low_first=True,
     )
@@ -144,8 +145,8 @@ def _parts_of_stages(results, at, price):
         "for frozen, itq and lsh, which use none), encoded by the encoders when an item arrived and kept since, or "
         "reencoded by today's encoders."
     )
-    yield Part(f"Kinds of database codes, {at}", note, tables.kinds_table(results, at), folded=True)
-    cost = tables.cost_table(results, at, price=price)
+    yield Part(f"Kinds of database codes, {at}", note, result_tables.kinds_table(results, at), folded=True)
+    cost = result_tables.cost_table(results, at, price=price)
     yield Part(f"Cost, {at}", _note_of_costs(results, price), cost, low_first=True)
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from dlchkit.plotting.style import in_words
 from dlchkit.plotting.verdict import number
 from dlchkit.reports import drawings
-from dlchkit.reports.tables import HEAT_STEPS
+from dlchkit.reports.result_tables import HEAT_STEPS
 
 _LONGEST_TEXT = 400  # letters of one recorded value
 _MOST_ROWS, _MOST_COLUMNS = 40, 12  # of one recorded value that is a table

@@ -9,7 +9,8 @@ from dlchkit.data.streams import check_stages
 from dlchkit.encoders.prepared_data import PreparedData
 from dlchkit.errors import DataError
 from dlchkit.runs.notebook import read_parameters
-from dlchkit.runs.plan import Run, Sweep, data_settings, own_parameters
+from dlchkit.runs.plan import Sweep, data_settings, own_parameters
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
 
 _CHECKED = ("runs", "classes_per_stage", "n_bits", "methods", "rehearsal", "epochs")

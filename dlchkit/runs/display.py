@@ -1,4 +1,4 @@
-"""What a sweep says while it works: a line for each finished run, or lines on a terminal that are updated in place."""
+"""Show the progress of a sweep: a line for each finished run, or lines on a terminal that are updated in place."""
 
 import sys
 import time
@@ -10,7 +10,13 @@ def in_time(seconds: float) -> str:
     >>> in_time(34.2), in_time(340), in_time(34_000)
     ('34 s', '6 min', '9.4 h')
     """
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 class LogLines:
@@ -42,10 +48,12 @@ class LogLines:
     def line(self, run, outcome, seconds) -> str:
         result = f"failed after {in_time(seconds)}: {outcome}" if outcome else in_time(seconds)
         left = self.seconds_left()
-        return f"[{len(self.taken)}/{self.n_runs}] {run.name}: {result}{f' (about {in_time(left)} left)' if left else ''}"
+        return (
+            f"[{len(self.taken)}/{self.n_runs}] {run.name}: {result}{f' (about {in_time(left)} left)' if left else ''}"
+        )
 
     def seconds_left(self) -> float:
-        """What the runs to go still need if each takes the mean time, / runs at a time; 0 at the end and before the first is done."""
+        """Estimate the time that is left from the mean time of a run; 0 at the end and before the first run is done."""
         to_go, mean, now = self.n_runs - len(self.taken), sum(self.taken) / max(len(self.taken), 1), time.monotonic()
         at_work = [max(mean - (now - since), 0) for _, _, since in self.at_work.values()]
         waiting = to_go - len(at_work)
@@ -100,8 +108,12 @@ class LiveLines(LogLines):
         left = self.seconds_left()
         lines.append(f"{len(self.taken)} of {self.n_runs} runs ended{f', about {in_time(left)} left' if left else ''}")
         while len(self.bars) < len(lines):
-            self.bars.append(self._tqdm(file=self.stream, position=len(self.bars), bar_format="{desc}", leave=False, dynamic_ncols=True))
-        for bar, line in zip(self.bars, lines):
+            self.bars.append(
+                self._tqdm(
+                    file=self.stream, position=len(self.bars), bar_format="{desc}", leave=False, dynamic_ncols=True
+                )
+            )
+        for bar, line in zip(self.bars, lines, strict=False):
             bar.set_description_str(line)
         self.drawn = now
 

@@ -1,4 +1,4 @@
-"""A sweep at work: what is not done yet is run, here or on a cluster, and what fails leaves the others alone."""
+"""Run the unfinished runs of a sweep, on this machine or through a backend; a failed run does not stop the others."""
 
 import contextlib
 import os
@@ -13,19 +13,20 @@ from typing import NamedTuple
 from dlchkit.errors import DataError
 from dlchkit.runs import check as preflight
 from dlchkit.runs.display import LogLines
-from dlchkit.runs.plan import Run, Sweep, in_order, save_plan
-from dlchkit.runs.worker import LOOK_EVERY, THREAD_VARIABLES, in_words, outcome, start, stop, threads_per_worker
+from dlchkit.runs.plan import Sweep, in_order, save_plan
+from dlchkit.runs.run_process import LOOK_EVERY, THREAD_VARIABLES, in_words, outcome, start, stop, threads_per_worker
+from dlchkit.runs.run_state import Run
 
 
 class Started(NamedTuple):
-    """A run is at work on a worker; again on another one if the first is lost."""
+    """A run has started on a worker; it starts again on another one if the first is lost."""
 
     run: Run
     worker: str
 
 
 class Ended(NamedTuple):
-    """A run is done (outcome None) or failed, after so many seconds."""
+    """A run has finished after `seconds`; `outcome` is None on success, otherwise the reason."""
 
     run: Run
     outcome: str | None
@@ -67,7 +68,9 @@ def _not_started(failed):
     return f"not started, because {failed.name} failed"
 
 
-def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: LogLines, retry_failed: bool = False) -> list[tuple[Run, str]]:
+def run_sweeps(
+    sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: LogLines, retry_failed: bool = False
+) -> list[tuple[Run, str]]:
     """Run what is not done yet and return the runs that failed, now or before, each with its error.
 
     A run counts as done only by a complete record of this very run. One that failed lets
@@ -77,7 +80,7 @@ def run_sweeps(sweeps: tuple[Sweep, ...], folder: Path, *, backend, display: Log
     Parameters
     ----------
     folder : the one the sweeps were planned for
-    backend : `local_backend` or `dlchkit.runs.cluster.dask_backend`; entered, it gives the two
+    backend : `local_backend` or `dlchkit.runs.dask_cluster.dask_backend`; entered, it gives the two
         functions that check runs (`dlchkit.runs.check.check`) and run them where they will run
     display : is told of every run that starts and ends
 

@@ -1,4 +1,4 @@
-"""Strict papermill: a notebook runs only with parameters it has, of the types it states."""
+"""Run one notebook by papermill, with parameters whose names and types are checked first."""
 
 import ast
 import json
@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlchkit.data.parameters import Parameter, check_parameters
+from dlchkit.data.checked_values import Parameter, check_parameters
 from dlchkit.data.settings import read_settings, setting_parameters, write_settings
 from dlchkit.errors import DataError, NotebookFailed, nearest_name
 from dlchkit.records import FILE_NAME, RunRecord
@@ -101,7 +101,9 @@ def split_parameters(path: Path, given: dict) -> tuple[dict[str, Any], dict[str,
     return check_parameters(own, known, path.name), check_parameters(others, settings, path.name)
 
 
-def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: int | None = None, progress: bool = False) -> RunRecord:
+def run_notebook(
+    path: Path, folder: Path, parameters: dict, *, cell_timeout: int | None = None, progress: bool = False
+) -> RunRecord:
     """Run a notebook into ``folder`` and return the record that it wrote there.
 
     Parameters
@@ -122,7 +124,9 @@ def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: in
     check_cell_timeout(cell_timeout)
     known = read_parameters(path)
     if "out" not in known:
-        raise DataError(f"{path.name} has no parameter 'out'; a notebook of the kit writes result.json into the folder it names")
+        raise DataError(
+            f"{path.name} has no parameter 'out'; a notebook of the kit writes result.json into the folder it names"
+        )
     own, settings = split_parameters(path, {**parameters, "out": str(Path(folder).resolve())})
     described = read_settings(own.get("data", known["data"].default), **settings) if settings else None
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +145,9 @@ def run_notebook(path: Path, folder: Path, parameters: dict, *, cell_timeout: in
 def check_cell_timeout(seconds) -> None:
     """Refuse what is neither None nor a whole number of seconds from 1."""
     if seconds is not None and (type(seconds) is not int or seconds < 1):
-        raise DataError(f"cell_timeout is {seconds!r}; it must be a whole number of seconds from 1, or left out for no limit")
+        raise DataError(
+            f"cell_timeout is {seconds!r}; it must be a whole number of seconds from 1, or left out for no limit"
+        )
 
 
 def run_digest(path: Path, parameters: dict, depends_on: tuple[str, ...] = ()) -> str:
@@ -161,8 +167,13 @@ def run_digest(path: Path, parameters: dict, depends_on: tuple[str, ...] = ()) -
 def _cells(path) -> list[tuple[str, list]]:
     """Source and tags of every cell."""
     try:
-        cells = [("".join(cell["source"]), list(cell.get("metadata", {}).get("tags", []))) for cell in read_json(path)["cells"]]
-        "".join(source for source, _ in cells).encode()  # half a letter (a lone surrogate) is a JSON text but none that can be written
+        cells = [
+            ("".join(cell["source"]), list(cell.get("metadata", {}).get("tags", [])))
+            for cell in read_json(path)["cells"]
+        ]
+        "".join(
+            source for source, _ in cells
+        ).encode()  # half a letter (a lone surrogate) is a JSON text but none that can be written
         return cells
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is not a readable notebook") from None
@@ -172,13 +183,16 @@ def _parse_line(line, path):
     match = re.fullmatch(r"(\w+): (int|float|str|bool|list) = (.+?)  # (.+)", line)
     if not match or line.count("=") != 1:
         raise DataError(
-            f"{path.name}: parameter line {line.strip()!r} must read 'name: type = literal  # help', with one '=' and a type of int, float, str, bool or list"
+            f"{path.name}: parameter line {line.strip()!r} must read 'name: type = literal  # help', "
+            "with one '=' and a type of int, float, str, bool or list"
         )
     name, kind, literal, help_text = match.groups()
     try:
         default = ast.literal_eval(literal)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # what literal_eval documents
-        raise DataError(f"{path.name}: the default of {name!r}, {literal}, is no literal; derive values in a later cell") from None
+        raise DataError(
+            f"{path.name}: the default of {name!r}, {literal}, is no literal; derive values in a later cell"
+        ) from None
     return Parameter(name, kind, default, help_text)
 
 
@@ -216,4 +230,6 @@ def _execute(path, output, parameters, cell_timeout, progress):
 def _last_started(output):
     """Position of the cell that ran last: papermill says "completed" of one that ran into its time limit."""
     cells = json.loads(output.read_text(encoding="utf-8"))["cells"]
-    return max(position for position, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time"))
+    return max(
+        position for position, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")
+    )

@@ -219,7 +219,7 @@ def _summed_here(start: ExactHashing, shards, n_jobs) -> Iterator[tuple[LabelSum
 
 def _summed_there(start: ExactHashing, shards, scheduler, n_jobs) -> Iterator[tuple[LabelSums, ShardDone]]:
     """Sums from the workers of a Dask cluster; few shards are sent at a time, so that results never pile up."""
-    from dlchkit.runs.cluster import check_versions, connected
+    from dlchkit.runs.dask_cluster import check_versions, connected
 
     client = connected(scheduler)
     futures = {}

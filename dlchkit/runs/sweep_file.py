@@ -1,4 +1,4 @@
-"""Sweep files: what a YAML file asks for, every run of it checked before any starts."""
+"""Read a sweep file and plan its runs; unknown names and wrong types are refused."""
 
 import itertools
 import math
@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlchkit.data.parameters import check_parameters, read_yaml
+from dlchkit.data.checked_values import check_parameters, read_yaml
 from dlchkit.data.settings import setting_parameters
 from dlchkit.errors import DataError, nearest_name
 from dlchkit.records import code_digest
 from dlchkit.runs.notebook import check_cell_timeout, notebook_path, read_parameters, takes_data
-from dlchkit.runs.plan import Run, Sweep, digest_of, state_of_inputs
+from dlchkit.runs.plan import Sweep, digest_of, state_of_inputs
+from dlchkit.runs.run_state import Run
 from dlchkit.storage import digest
 
 KEYS = ("notebook", "title", "parameters", "grid", "seeds", "cell_timeout")
@@ -37,7 +38,9 @@ def plan_sweeps(files: list[Path], folder: Path, *, any_code: bool = False) -> t
     for sweep in sweeps:
         other = first.setdefault(sweep.name, sweep)
         if other is not sweep:
-            raise DataError(f"{other.file} and {sweep.file} would share the folder {sweep.name}; give one of them another file name")
+            raise DataError(
+                f"{other.file} and {sweep.file} would share the folder {sweep.name}; give one of them another file name"
+            )
     return sweeps
 
 
@@ -77,7 +80,9 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None, any_
     n_runs = math.prod(map(len, [notebooks, seeds, *grid.values()]))
     if n_runs > MOST_RUNS:
         raise DataError(f"sweep file {file} asks for {n_runs:,} runs; a sweep has {MOST_RUNS:,} at most")
-    planner = _Planner(Path(folder) / file.stem, notebooks, content.get("cell_timeout"), None if any_code else code_digest())
+    planner = _Planner(
+        Path(folder) / file.stem, notebooks, content.get("cell_timeout"), None if any_code else code_digest()
+    )
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     runs = []
     for seed in seeds:
@@ -145,15 +150,25 @@ def _content(file: Path) -> dict[str, Any]:
 
 
 def _check_kinds(content, file):
-    kinds = {"notebook": ((str, list), "a name or path, or a list of them"), "title": (str, "text"), "parameters": (dict, "'name: value' lines")}
-    kinds |= {"grid": (dict, "'name: [value, value]' lines"), "seeds": (list, "a list of whole numbers, e.g. [0, 1, 2]")}
+    kinds = {
+        "notebook": ((str, list), "a name or path, or a list of them"),
+        "title": (str, "text"),
+        "parameters": (dict, "'name: value' lines"),
+    }
+    kinds |= {
+        "grid": (dict, "'name: [value, value]' lines"),
+        "seeds": (list, "a list of whole numbers, e.g. [0, 1, 2]"),
+    }
     for key, (kind, said) in kinds.items():
         if not isinstance(content.get(key), kind) or (kind is not dict and not content[key]):
             raise DataError(f"sweep file {file}: {key!r} is {content.get(key)!r}; it must be {said}")
     check_cell_timeout(content.get("cell_timeout"))
     for name, values in content["grid"].items():
         if not isinstance(values, list) or not values:
-            raise DataError(f"sweep file {file}: grid parameter {name!r} is {values!r}; it must be a list of values, e.g. [{values!r}]")
+            raise DataError(
+                f"sweep file {file}: grid parameter {name!r} is {values!r}; "
+                f"it must be a list of values, e.g. [{values!r}]"
+            )
     for name, said in SET_BY_SWEEP.items():
         if name in content["parameters"] or name in content["grid"]:
             raise DataError(f"sweep file {file} names the parameter {name!r}; {said}")
@@ -164,7 +179,9 @@ def _check_kinds(content, file):
 
 def _notebooks_of(file, names):
     notebooks = tuple(_notebook_of(file, name) for name in (names if isinstance(names, list) else [names]))
-    twice = next((notebook for notebook in notebooks if [other.stem for other in notebooks].count(notebook.stem) > 1), None)
+    twice = next(
+        (notebook for notebook in notebooks if [other.stem for other in notebooks].count(notebook.stem) > 1), None
+    )
     if twice:
         raise DataError(f"sweep file {file} names the notebook {twice.stem!r} twice; their runs would share a folder")
     return notebooks
@@ -192,7 +209,10 @@ def _parameters_of(notebooks):
                 raise DataError(f"{notebook.name} has no parameter {name!r}; a sweep sets it for every run")
         for name, parameter in known.items():
             if together.setdefault(name, parameter).type != parameter.type:
-                raise DataError(f"{notebook.name}: parameter {name!r} is of type {parameter.type}, in a notebook before it {together[name].type}")
+                raise DataError(
+                    f"{notebook.name}: parameter {name!r} is of type {parameter.type}, "
+                    f"in a notebook before it {together[name].type}"
+                )
     settings = setting_parameters() if any(map(takes_data, notebooks)) else {}
     return settings | together
 
@@ -201,5 +221,8 @@ def _refuse_twice(runs, file):
     seen = set()
     for run in runs:
         if run.digest in seen:
-            raise DataError(f"sweep file {file} names the run {run.name} twice; name each value and seed once, and in 'grid' what every notebook has")
+            raise DataError(
+                f"sweep file {file} names the run {run.name} twice; "
+                "name each value and seed once, and in 'grid' what every notebook has"
+            )
         seen.add(run.digest)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlchkit.encoders.prepared_data import open_data
-from dlchkit.runs.plan import Run, Sweep
+from dlchkit.runs.plan import Sweep
+from dlchkit.runs.run_state import Run
 from dlchkit.runs.sweep_file import plan_sweep
 from dlchkit.storage import resource_folder
 

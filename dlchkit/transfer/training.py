@@ -191,9 +191,7 @@ def _descend(
     learning_rate: float,
 ) -> dict[str, list[float]]:
     """Take SGD steps on the weighted sum of the losses; return each one's mean per epoch."""
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4, fused=True
-    )
+    optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4, fused=True)
     history: dict[str, list[float]] = {}
     network.train()
     for _ in range(epochs):

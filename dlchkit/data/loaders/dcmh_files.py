@@ -87,9 +87,7 @@ def _files(place: Path) -> dict[str, Path]:
     if "YAll" not in found:
         raise DataError(f"{place} has no *-yall.mat; it belongs beside {neighbour}")
     if "IAll" not in found and "XAll" not in found:
-        raise DataError(
-            f"{place} has no *-iall.mat (pixels) nor *-xall.mat (features); it belongs beside {neighbour}"
-        )
+        raise DataError(f"{place} has no *-iall.mat (pixels) nor *-xall.mat (features); it belongs beside {neighbour}")
     return found
 
 

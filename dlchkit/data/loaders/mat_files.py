@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlchkit.data.loaders import mat_process
+from dlchkit.data.loaders import mat_subprocess
 from dlchkit.errors import DataError, optional_module
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _one_line(path: Path) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError):
         raise DataError(f"{path} does not exist") from None
     except Exception as error:
-        reason = str(error) if isinstance(error, mat_process.ReaderFailed) else type(error).__name__
+        reason = str(error) if isinstance(error, mat_subprocess.ReaderFailed) else type(error).__name__
         raise DataError(f"{path} is not a readable .mat file ({reason}); it may be cut short: fetch it again") from None
 
 
@@ -138,10 +138,10 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _variables(path: Path, names: Sequence[str]) -> tuple[list[str], dict]:
-    """All names in a file, and the values of those wanted that it holds; see `mat_process.read_variables`."""
+    """All names in a file, and the values of those wanted that it holds; see `mat_subprocess.read_variables`."""
     with _one_line(path):
         if not _is_hdf5(path):
-            return mat_process.read_variables(path, names)
+            return mat_subprocess.read_variables(path, names)
         with open_hdf5(path) as file:
             held = sorted(name for name in map(str, file) if not name.startswith("#"))
             return held, {name: _hdf5_numbers(file, name) for name in names if name in held}
@@ -156,9 +156,7 @@ def _hdf5_numbers(file: h5py.File, key: str) -> np.ndarray:
 
 
 def _no_full_matrix(file: h5py.File, key: str) -> DataError:
-    return DataError(
-        f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers"
-    )
+    return DataError(f"{key} in {file.filename} is a cell, a structure or sparse; it must be a full matrix of numbers")
 
 
 def _first(path: Path, held: Sequence[str], names: Sequence[str]) -> str:

@@ -11,18 +11,20 @@ WORDS = {
     "sun": ("sun", "sun", "warm light", "midday sun", "golden disc"),
     "moon": ("moon", "moon", "half moon", "pale disc", "crescent"),
     "star": ("star", "star", "shooting star", "twinkling light", "spark"),
-    "cloud": ("cloud", "cloud", "puff of white/puffs of white", "bit of fluff/bits of fluff",
-              "rain cloud"),
-    "balloon": ("balloon", "hot-air balloon", "airship", "striped globe",
-                "basket under silk/baskets under silk"),
+    "cloud": ("cloud", "cloud", "puff of white/puffs of white", "bit of fluff/bits of fluff", "rain cloud"),
+    "balloon": ("balloon", "hot-air balloon", "airship", "striped globe", "basket under silk/baskets under silk"),
     "plane": ("plane", "aeroplane", "airplane", "jet", "airliner"),
-    "kite": ("kite", "kite", "paper kite", "diamond on a string/diamonds on strings",
-             "dragon on a line/dragons on lines"),
+    "kite": (
+        "kite",
+        "kite",
+        "paper kite",
+        "diamond on a string/diamonds on strings",
+        "dragon on a line/dragons on lines",
+    ),
     "bird": ("bird", "gull", "sparrow", "swallow", "songbird", "feathered friend"),
     "boat": ("boat", "sailing boat", "ship", "dinghy/dinghies", "yacht", "steamer", "vessel"),
     "whale": ("whale", "whale", "humpback", "sea giant", "tail fluke", "leviathan"),
-    "fish": ("fish/fish", "fish/fish", "trout/trout", "herring/herring", "goldfish/goldfish",
-             "perch/perch"),
+    "fish": ("fish/fish", "fish/fish", "trout/trout", "herring/herring", "goldfish/goldfish", "perch/perch"),
     "house": ("house", "cottage", "cabin", "home", "farmhouse", "hut"),
     "tree": ("tree", "oak", "pine", "fir", "apple tree", "birch/birches"),
     "flower": ("flower", "tulip", "daisy/daisies", "blossom", "bloom", "wild flower"),
@@ -30,8 +32,7 @@ WORDS = {
     "cat": ("cat", "cat", "kitten", "tabby/tabbies", "kitty/kitties", "furry friend"),
 }
 VAGUE = {
-    "thing in the sky/things in the sky": ("sun", "moon", "star", "cloud", "balloon", "plane",
-                                           "kite", "bird"),
+    "thing in the sky/things in the sky": ("sun", "moon", "star", "cloud", "balloon", "plane", "kite", "bird"),
     "light up there/lights up there": ("sun", "moon", "star"),
     "animal": ("bird", "whale", "fish", "cat"),
     "creature": ("bird", "whale", "fish", "cat"),
@@ -42,42 +43,76 @@ VAGUE = {
     "swimmer": ("whale", "fish", "boat"),
     "flying thing": ("balloon", "plane", "kite", "bird"),
 }
-VAGUE_BY_KIND = {kind: tuple(word for word,
-                             kinds in VAGUE.items() if kind in kinds) for kind in WORDS}
+VAGUE_BY_KIND = {kind: tuple(word for word, kinds in VAGUE.items() if kind in kinds) for kind in WORDS}
 
 ONE = ("a", "a", "a", "the", "one", "a single", "this", "a lone")
-COUNTS = {2: ("two", "two", "a pair of", "a couple of", "2"), 3: ("three", "three", "a few",
-                                                                  "several", "3"),
-          4: ("four", "several", "a bunch of", "4")}
+COUNTS = {
+    2: ("two", "two", "a pair of", "a couple of", "2"),
+    3: ("three", "three", "a few", "several", "3"),
+    4: ("four", "several", "a bunch of", "4"),
+}
 SMALL, LARGE = ("small", "little", "tiny"), ("big", "large", "huge")
 FAR = ("far away", "in the distance", "far off", "at the back")
-SIDES = {"left": ("on the left", "to the left", "at the left edge"), "middle": ("in the middle",
-                                                                                "in the centre"),
-         "right": ("on the right", "to the right", "at the right edge")}
+SIDES = {
+    "left": ("on the left", "to the left", "at the left edge"),
+    "middle": ("in the middle", "in the centre"),
+    "right": ("on the right", "to the right", "at the right edge"),
+}
 LINKS = ("and", "and", "with", "next to", "beside", "plus", "&")
-TIMES = {"day": ("by day", "on a bright day", "in the sunshine", "on a clear morning",
-                 "in broad daylight"),
-         "dusk": ("at dusk", "at sunset", "as the sun goes down", "in the evening",
-                  "when the light turns pink"),
-         "night": ("at night", "under the stars", "by moonlight", "after dark",
-                   "in the small hours")}
-PLACES = {"sea": ("at sea", "by the water", "on the coast", "out on the bay",
-                  "where the boats go out"),
-          "field": ("in the country", "in the meadow", "among the hills", "out in the fields",
-                    "where the flowers grow")}
-CHATTER = ("what a lovely evening", "taken on holiday", "wish you were here", "no filter",
-           "my favourite", "so quiet here",
-           "not a soul around", "painted by my sister", "from the family album", "made me smile",
-           "could have stayed for hours",
-           "the weather held", "for grandma's wall", "second try", "best week of the year",
-           "on the way home", "felt like a dream",
-           "my daughter pointed at it first", "worth getting up for", "from last year")
-ABSENT = ("no {one} this time", "we had hoped for a {one}", "the {one} had gone by then",
-          "not a {one} in sight",
-          "looks a bit like a {one}", "somebody mentioned {many}", "the day we talked about {many}")
-OPENINGS = ("{}", "{}", "{}", "a picture of {}", "I can see {}", "look, {}", "{}, that is all",
-            "just {}",
-            "postcard with {}", "sketch of {}", "we saw {}", "spotted {}")
+TIMES = {
+    "day": ("by day", "on a bright day", "in the sunshine", "on a clear morning", "in broad daylight"),
+    "dusk": ("at dusk", "at sunset", "as the sun goes down", "in the evening", "when the light turns pink"),
+    "night": ("at night", "under the stars", "by moonlight", "after dark", "in the small hours"),
+}
+PLACES = {
+    "sea": ("at sea", "by the water", "on the coast", "out on the bay", "where the boats go out"),
+    "field": ("in the country", "in the meadow", "among the hills", "out in the fields", "where the flowers grow"),
+}
+CHATTER = (
+    "what a lovely evening",
+    "taken on holiday",
+    "wish you were here",
+    "no filter",
+    "my favourite",
+    "so quiet here",
+    "not a soul around",
+    "painted by my sister",
+    "from the family album",
+    "made me smile",
+    "could have stayed for hours",
+    "the weather held",
+    "for grandma's wall",
+    "second try",
+    "best week of the year",
+    "on the way home",
+    "felt like a dream",
+    "my daughter pointed at it first",
+    "worth getting up for",
+    "from last year",
+)
+ABSENT = (
+    "no {one} this time",
+    "we had hoped for a {one}",
+    "the {one} had gone by then",
+    "not a {one} in sight",
+    "looks a bit like a {one}",
+    "somebody mentioned {many}",
+    "the day we talked about {many}",
+)
+OPENINGS = (
+    "{}",
+    "{}",
+    "{}",
+    "a picture of {}",
+    "I can see {}",
+    "look, {}",
+    "{}, that is all",
+    "just {}",
+    "postcard with {}",
+    "sketch of {}",
+    "we saw {}",
+    "spotted {}",
+)
 
 
 def write_caption(scene, rng) -> str:
@@ -178,9 +213,12 @@ def slip_of_the_finger(text, rng) -> str:
     chosen = pick(rng, longer)
     word = words[chosen]
     at = int(rng.integers(1, len(word) - 1))
-    words[chosen] = pick(rng, (
-        word[:at] + word[at + 1] + word[at] + word[at + 2:],
-        word[:at] + word[at + 1:],
-        word[:at] + word[at] + word[at:],
-    ))
+    words[chosen] = pick(
+        rng,
+        (
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+        ),
+    )
     return " ".join(words)

@@ -30,8 +30,7 @@ def blob(role, *xy):
     p1 = np.array(xy, float).reshape(-1, 2)
     p0, p2, p3 = np.roll(p1, 1, 0), np.roll(p1, -1, 0), np.roll(p1, -2, 0)
     t = np.linspace(0, 1, 6, endpoint=False)[:, None, None]
-    curve = (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-             + (3 * p1 - p0 - 3 * p2 + p3) * t**3) / 2
+    curve = (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3) / 2
     return Part(role, curve.transpose(1, 0, 2).reshape(-1, 2))
 
 

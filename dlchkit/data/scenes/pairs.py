@@ -27,36 +27,32 @@ class Habit(NamedTuple):
 
 
 HABITS = {
-    "sun": Habit(.12, .3, ("yellow", "orange", "red"), {"night": 0}),
-    "moon": Habit(.10, .3, ("white", "yellow"), {"day": .35, "night": 1.6}),
-    "star": Habit(.085, .3, ("yellow", "white", "orange"), {"day": .4, "night": 1.6}),
-    "cloud": Habit(.14, .05, ("white", "grey", "pink")),
-    "balloon": Habit(.14, .08, ("red", "orange", "blue", "purple", "green", "yellow")),
-    "plane": Habit(.13, .2, ("white", "grey", "red", "blue")),
-    "kite": Habit(.12, .35, ("red", "purple", "yellow", "green", "pink", "blue")),
-    "bird": Habit(.09, .2, ("white", "black", "blue", "brown", "red"), {"night": .7}),
-    "boat": Habit(.14, .06, ("red", "blue", "green", "brown", "white"), {"field": .5}),
-    "whale": Habit(.15, .06, ("blue", "grey", "black"), {"field": .35}),
-    "fish": Habit(.09, .3, ("orange", "red", "yellow", "purple", "grey", "pink"), {"field": .8}),
-    "house": Habit(.14, 0, ("red", "brown", "blue", "orange", "green"), {"sea": .7}),
-    "tree": Habit(.15, .04, ("green", "green", "orange", "pink"), {"sea": .7}),
-    "flower": Habit(.10, .12, ("red", "pink", "yellow", "purple", "white"), {"sea": .6}),
-    "car": Habit(.12, 0, ("red", "blue", "yellow", "green", "grey", "white"), {"sea": .8}),
-    "cat": Habit(.10, 0, ("orange", "black", "grey", "white", "brown"), {"sea": .9}),
+    "sun": Habit(0.12, 0.3, ("yellow", "orange", "red"), {"night": 0}),
+    "moon": Habit(0.10, 0.3, ("white", "yellow"), {"day": 0.35, "night": 1.6}),
+    "star": Habit(0.085, 0.3, ("yellow", "white", "orange"), {"day": 0.4, "night": 1.6}),
+    "cloud": Habit(0.14, 0.05, ("white", "grey", "pink")),
+    "balloon": Habit(0.14, 0.08, ("red", "orange", "blue", "purple", "green", "yellow")),
+    "plane": Habit(0.13, 0.2, ("white", "grey", "red", "blue")),
+    "kite": Habit(0.12, 0.35, ("red", "purple", "yellow", "green", "pink", "blue")),
+    "bird": Habit(0.09, 0.2, ("white", "black", "blue", "brown", "red"), {"night": 0.7}),
+    "boat": Habit(0.14, 0.06, ("red", "blue", "green", "brown", "white"), {"field": 0.5}),
+    "whale": Habit(0.15, 0.06, ("blue", "grey", "black"), {"field": 0.35}),
+    "fish": Habit(0.09, 0.3, ("orange", "red", "yellow", "purple", "grey", "pink"), {"field": 0.8}),
+    "house": Habit(0.14, 0, ("red", "brown", "blue", "orange", "green"), {"sea": 0.7}),
+    "tree": Habit(0.15, 0.04, ("green", "green", "orange", "pink"), {"sea": 0.7}),
+    "flower": Habit(0.10, 0.12, ("red", "pink", "yellow", "purple", "white"), {"sea": 0.6}),
+    "car": Habit(0.12, 0, ("red", "blue", "yellow", "green", "grey", "white"), {"sea": 0.8}),
+    "cat": Habit(0.10, 0, ("orange", "black", "grey", "white", "brown"), {"sea": 0.9}),
 }
 ALONE = ("sun", "moon")
 GLOWING = ("sun", "moon", "star")
 
 SKIES = {
-    "day": (((122, 182, 222), (222, 238, 240)), ((150, 196, 214), (250, 236, 212)),
-            ((108, 164, 214), (204, 226, 238))),
-    "dusk": (((112, 104, 158), (250, 186, 150)), ((94, 118, 168), (248, 206, 164)),
-             ((160, 110, 150), (252, 204, 138))),
-    "night": (((28, 34, 74), (84, 92, 142)), ((34, 30, 66), (110, 88, 136)),
-              ((20, 42, 74), (72, 108, 142))),
+    "day": (((122, 182, 222), (222, 238, 240)), ((150, 196, 214), (250, 236, 212)), ((108, 164, 214), (204, 226, 238))),
+    "dusk": (((112, 104, 158), (250, 186, 150)), ((94, 118, 168), (248, 206, 164)), ((160, 110, 150), (252, 204, 138))),
+    "night": (((28, 34, 74), (84, 92, 142)), ((34, 30, 66), (110, 88, 136)), ((20, 42, 74), (72, 108, 142))),
 }
-VEILS = {"day": ((255, 255, 255), 0.0), "dusk": ((190, 96, 120), 0.15),
-         "night": ((34, 38, 88), 0.42)}
+VEILS = {"day": ((255, 255, 255), 0.0), "dusk": ((190, 96, 120), 0.15), "night": ((34, 38, 88), 0.42)}
 SEAS = ((66, 132, 164), (80, 150, 160), (58, 112, 158))
 MEADOWS = ((138, 176, 104), (164, 182, 100), (116, 166, 116))
 SANDS = ((232, 212, 164), (224, 200, 158), (150, 178, 112))
@@ -241,8 +237,10 @@ def choose_look(scene, rng) -> dict:
         shape = pick(rng, SHAPES[thing.kind])
         colours = tones(COLOURS[thing.colour], COLOURS[pick(rng, tuple(COLOURS)[:8])])
         if thing.kind not in GLOWING:
-            colours = {role: colour if role == "glow" else mix(colour, veil, strength * 0.55)
-                       for role, colour in colours.items()}
+            colours = {
+                role: colour if role == "glow" else mix(colour, veil, strength * 0.55)
+                for role, colour in colours.items()
+            }
         look[thing.kind] = shape, colours
     return look
 

@@ -10,13 +10,30 @@ from PIL import Image, ImageDraw
 from .drawing import OVERSAMPLE, Pose, mix, paint, pick, positive_whole, shrink, tones
 from .shapes import SHAPES, SOURCE_ONLY
 
-SOURCE_KINDS = ("sun", "star", "plane", "bird", "boat", "fish", "house", "tree", "car", "cat",
-                *SOURCE_ONLY)
+SOURCE_KINDS = ("sun", "star", "plane", "bird", "boat", "fish", "house", "tree", "car", "cat", *SOURCE_ONLY)
 
-PAPERS = ((243, 234, 214), (226, 214, 190), (214, 224, 226), (238, 218, 208), (205, 212, 194),
-          (190, 166, 136), (94, 102, 122), (224, 206, 150))
-SCRAPS = ((196, 70, 62), (38, 106, 120), (226, 160, 52), (84, 74, 118), (70, 118, 84),
-          (222, 120, 104), (40, 58, 96), (240, 232, 214), (152, 84, 108), (112, 160, 176))
+PAPERS = (
+    (243, 234, 214),
+    (226, 214, 190),
+    (214, 224, 226),
+    (238, 218, 208),
+    (205, 212, 194),
+    (190, 166, 136),
+    (94, 102, 122),
+    (224, 206, 150),
+)
+SCRAPS = (
+    (196, 70, 62),
+    (38, 106, 120),
+    (226, 160, 52),
+    (84, 74, 118),
+    (70, 118, 84),
+    (222, 120, 104),
+    (40, 58, 96),
+    (240, 232, 214),
+    (152, 84, 108),
+    (112, 160, 176),
+)
 INKS = ((44, 44, 66), (88, 52, 42), (30, 70, 92))
 SOURCE_STREAM = 2
 
@@ -69,8 +86,9 @@ def draw_one(kind, rng, size):
     """One kind on one sheet of paper, as uint8 pixels (size, size, 3)."""
     shape = pick(rng, SHAPES[kind])
     half = rng.uniform(0.2, 0.42)
-    pose = Pose(rng.uniform(half, 1 - half), rng.uniform(half, 1 - half), half,
-                rng.normal(0, 0.25), bool(rng.integers(2)))
+    pose = Pose(
+        rng.uniform(half, 1 - half), rng.uniform(half, 1 - half), half, rng.normal(0, 0.25), bool(rng.integers(2))
+    )
     paper = pick(rng, PAPERS)
     pixels = size * OVERSAMPLE
     sheet = Image.new("RGB", (pixels, pixels), paper)

@@ -9,12 +9,12 @@ One file per thing::
     inputs            checks of items and of learners to merge
     estimator         `ExactHashing`: partial_fit, add, merge, recode
     state_file        the estimator on disk
-    learner           `ExactLearner`, the estimator with a code bank
+    exact_learner     `ExactLearner`, the estimator with a code bank
 """
 
 from dlchkit.lifelong.exact.estimator import ExactHashing, Recoding
+from dlchkit.lifelong.exact.exact_learner import ExactLearner
 from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective
-from dlchkit.lifelong.exact.learner import ExactLearner
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, left_out_error
 from dlchkit.lifelong.exact.state_file import load_exact, save_exact

@@ -222,9 +222,7 @@ class ExactHashing:
             self.features[side].check(x)  # before anything is counted
         kept = np.flatnonzero(labels.any(1))
         self._grow(labels.shape[1])
-        vectors, places, counts = np.unique(
-            self._wide(labels[kept]), axis=0, return_inverse=True, return_counts=True
-        )
+        vectors, places, counts = np.unique(self._wide(labels[kept]), axis=0, return_inverse=True, return_counts=True)
         rows = torch.as_tensor(self.codes.add(vectors, counts)[places.ravel()], device=self.device)
         for side, x in sides.items():
             sums = self._sums(side)

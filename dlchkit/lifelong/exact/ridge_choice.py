@@ -67,9 +67,7 @@ def penalty(ridge: float, scale: float, n_plain: int, units: int, device=None) -
     return torch.cat([torch.full((n_plain,), ridge, **options), torch.full((units,), ridge / scale**2, **options)])
 
 
-def left_out_error(
-    sums: ModalitySums, factor: Tensor, phi: Tensor, targets: Tensor, label_targets: Tensor
-) -> float:
+def left_out_error(sums: ModalitySums, factor: Tensor, phi: Tensor, targets: Tensor, label_targets: Tensor) -> float:
     """Mean squared error on items left out of the fit together, from the fit that has them.
 
     .. math:: (I - H)^{-1} (y - \\varphi W), \\qquad H = \\varphi (G + \\Lambda)^{-1} \\varphi^T
@@ -100,9 +98,7 @@ def left_out_error(
     return float(torch.linalg.solve(system, residual).square().mean())
 
 
-def choose_ridge(
-    sums: ModalitySums, phi: Tensor, rows: Tensor, label_targets: Tensor, n_plain: int
-) -> RidgeChoice:
+def choose_ridge(sums: ModalitySums, phi: Tensor, rows: Tensor, label_targets: Tensor, n_plain: int) -> RidgeChoice:
     """Try ridges, then scales, then half the units; keep those that predict left-out items best.
 
     Parameters

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlchkit.errors import DataError
-from dlchkit.lifelong.towers import summed
+from dlchkit.lifelong.tower_training import summed
 
 DEFECTS = ("new_code_term", "row_order", "new_rows", "quantization_target", "balance", "ternary_codes", "learning_rate")
 

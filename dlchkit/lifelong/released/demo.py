@@ -14,7 +14,7 @@ from dlchkit.data import DIRECTIONS, SIDES, PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.lifelong.dlch import descend
 from dlchkit.lifelong.released.bugs import increment_loss, known_defects, new_code_pull, sample_rows, target_rows
-from dlchkit.lifelong.towers import TowerLearner, signs, summed
+from dlchkit.lifelong.tower_training import TowerLearner, signs, summed
 from dlchkit.losses import cosine_fit, quantization
 from dlchkit.metrics import average_precision, mean_of_defined
 
@@ -148,9 +148,7 @@ class ReleasedDemo(TowerLearner):
             After an increment: the effect of its bugs cannot be undone.
         """
         if self.bank.n_stages > 1:
-            raise DataError(
-                f"{self.bank.n_stages - 1} increments are trained already; fix bugs before the first one"
-            )
+            raise DataError(f"{self.bank.n_stages - 1} increments are trained already; fix bugs before the first one")
         copy = deepcopy(self)
         copy.mend = self.mend | known_defects(names)
         if copy.started:

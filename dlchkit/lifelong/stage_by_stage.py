@@ -4,7 +4,7 @@ import numpy as np
 
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.lifelong.first_stage import train_together
-from dlchkit.lifelong.towers import TowerLearner
+from dlchkit.lifelong.tower_training import TowerLearner
 
 
 class StepwiseLearner(TowerLearner):

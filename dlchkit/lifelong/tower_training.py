@@ -185,9 +185,7 @@ class TowerLearner(Method):
         def score() -> float:
             stored = codes()[kept]
             asked = [self.encode(side, getattr(query, side)) for side in SIDES]
-            return float(
-                np.mean([mean_average_precision(one, stored, query.labels, database.labels) for one in asked])
-            )
+            return float(np.mean([mean_average_precision(one, stored, query.labels, database.labels) for one in asked]))
 
         return score
 

@@ -1,4 +1,4 @@
-"""A sweep on a Dask cluster that already runs: every run is one task, which starts the same process as on one machine."""
+"""Run a sweep on a running Dask cluster: every run is one task, which starts the same process as on one machine."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,7 @@ from pathlib import Path
 from dlchkit.errors import DataError
 from dlchkit.runs import check as preflight
 from dlchkit.runs.local import Ended, Started, Waiting
-from dlchkit.runs.plan import Run
-from dlchkit.runs.worker import (
+from dlchkit.runs.run_process import (
     GRACE,
     LOOK_EVERY,
     THREAD_VARIABLES,
@@ -29,9 +28,12 @@ from dlchkit.runs.worker import (
     stop,
     threads_per_worker,
 )
+from dlchkit.runs.run_state import Run
 
 CONNECT = 10  # seconds to wait for a scheduler's answer
-SETTLE = 60.0  # seconds a shared folder may take to show here what was written elsewhere: NFS keeps what it saw for so long
+SETTLE = (
+    60.0  # seconds a shared folder may take to show here what was written elsewhere: NFS keeps what it saw for so long
+)
 _at_work = set()  # on a Dask worker: keys of the runs it holds now
 
 
@@ -64,7 +66,9 @@ def dask_backend(address: str, folder: Path, workers: int | None = None):
     client = connected(address)
     levels = {name: logging.getLogger(name).level for name in ("distributed", "distributed.client")}
     for name in levels:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # a lost scheduler is said in one line, not in its tracebacks
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # a lost scheduler is said in one line, not in its tracebacks
     try:
         check_versions(client, address)
         _check_folder(client, folder)
@@ -84,13 +88,18 @@ def connected(address: str):
     try:
         from distributed import Client
     except ImportError:
-        raise DataError("--backend dask needs Dask's distributed, which is not installed here: pip install 'dlchkit[dask]'") from None
+        raise DataError(
+            "--backend dask needs Dask's distributed, which is not installed here: pip install 'dlchkit[dask]'"
+        ) from None
     try:
         asyncio.run(_greet(address))  # a Client that gets no answer makes noise when it is cleared away
         return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"no Dask scheduler answers at {address!r} ({reason}); start one with 'dask scheduler', which says its address") from None
+        raise DataError(
+            f"no Dask scheduler answers at {address!r} ({reason}); "
+            "start one with 'dask scheduler', which prints its address"
+        ) from None
 
 
 async def _greet(address):
@@ -109,10 +118,16 @@ def check_versions(client, address: str) -> None:
     ours = _versions()
     for worker, found in theirs.items():
         if isinstance(found, BaseException):
-            raise DataError(f"Dask worker {worker} cannot run dlchkit ({type(found).__name__}: {found}); install the same version there")
+            raise DataError(
+                f"Dask worker {worker} cannot run dlchkit ({type(found).__name__}: {found}); "
+                "install the same version there"
+            )
         other = next((name for name in ours if found.get(name) != ours[name]), None)
         if other:
-            raise DataError(f"Dask worker {worker} has {other} {found.get(other)}, here is {ours[other]}; install the same version on both")
+            raise DataError(
+                f"Dask worker {worker} has {other} {found.get(other)}, here is {ours[other]}; "
+                "install the same version on both"
+            )
 
 
 def _versions() -> dict[str, str]:
@@ -133,7 +148,10 @@ def _check_folder(client, folder):
         for worker, name in found.items():
             if not isinstance(name, str) or not (folder / name).is_file():
                 said = f" ({type(name).__name__}: {name})" if isinstance(name, BaseException) else ""
-                raise DataError(f"{folder} is not the same folder on Dask worker {worker}{said}; the sweep and all workers must share it")
+                raise DataError(
+                    f"{folder} is not the same folder on Dask worker {worker}{said}; "
+                    "the sweep and all workers must share it"
+                )
     finally:
         for left in folder.glob(f"{token}*"):
             left.unlink(missing_ok=True)
@@ -149,7 +167,9 @@ def _check_there(wanted, *, client):
     """`preflight.check` on every worker, which must find the data at its own places."""
     if not wanted:
         return
-    asked = {worker: client.submit(preflight.check, wanted, workers=[worker], pure=False) for worker in _workers(client)}
+    asked = {
+        worker: client.submit(preflight.check, wanted, workers=[worker], pure=False) for worker in _workers(client)
+    }
     for worker, future in asked.items():
         while not future.done():
             if worker not in _workers(client):  # no other worker may answer for it
@@ -175,7 +195,9 @@ def _run_there(runs, *, client, address, workers) -> Iterator[Started | Ended | 
         while waiting or futures:
             while (workers is None or len(futures) < workers) and (run := waiting.ready()) is not None:
                 number = next(numbers)
-                future = client.submit(_run_on_worker, run, sweep, number, key=f"{run.name}-{sweep}", pure=False, priority=-number)
+                future = client.submit(
+                    _run_on_worker, run, sweep, number, key=f"{run.name}-{sweep}", pure=False, priority=-number
+                )
                 futures[number] = (run, future)
             while not heard.empty():
                 said = heard.get()
@@ -200,17 +222,25 @@ def _outcome(run, future, address):
     from distributed import KilledWorker
 
     if future.cancelled():
-        raise DataError(f"the Dask scheduler at {address} is gone; finished runs stay, and the same command goes on where it was")
+        raise DataError(
+            f"the Dask scheduler at {address} is gone; finished runs stay, and the same command goes on where it was"
+        )
     error = future.exception()
     if isinstance(error, KilledWorker):
-        return note_failure(run, f"its Dask worker died {error.allowed_failures + 1} times in the middle of it")["error"]
+        return note_failure(run, f"its Dask worker died {error.allowed_failures + 1} times in the middle of it")[
+            "error"
+        ]
     if error is not None:
-        return note_failure(run, f"its Dask task failed: {type(error).__name__}: {' '.join(str(error).split())}")["error"]
+        return note_failure(run, f"its Dask task failed: {type(error).__name__}: {' '.join(str(error).split())}")[
+            "error"
+        ]
     said = future.result()
     deadline = time.monotonic() + SETTLE
     while said is None and run.record() is None:
         if time.monotonic() > deadline:
-            return f"its worker says it is done, but {run.folder} holds no record of it: do all workers share this folder?"
+            return (
+                f"its worker says it is done, but {run.folder} holds no record of it: do all workers share this folder?"
+            )
         time.sleep(LOOK_EVERY)
     return said
 
@@ -221,7 +251,9 @@ def _cancel(client, futures, sweep):
         return
     client.cancel(futures)
     deadline = time.monotonic() + GRACE + 5
-    while time.monotonic() < deadline and any(at_work is True for at_work in client.run(_holds, sweep, on_error="return").values()):
+    while time.monotonic() < deadline and any(
+        at_work is True for at_work in client.run(_holds, sweep, on_error="return").values()
+    ):
         time.sleep(LOOK_EVERY)
 
 
@@ -240,7 +272,9 @@ def _run_on_worker(run: Run, sweep: str, number: int) -> str | None:
     here = get_worker()
     key = here.get_current_task()
     if not run.notebook.is_file():
-        return f"Dask worker {here.address} does not see {run.notebook}; the sweep and all workers must share its folder"
+        return (
+            f"Dask worker {here.address} does not see {run.notebook}; the sweep and all workers must share its folder"
+        )
     here.log_event(sweep, {"run": number, "worker": here.address})
     environment = {**dict.fromkeys(THREAD_VARIABLES, str(threads_per_worker(here.state.nthreads))), **os.environ}
     _at_work.add((sweep, number))

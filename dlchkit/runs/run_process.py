@@ -1,4 +1,4 @@
-"""One run of a sweep in a process of its own: started, watched, stopped; and what happens inside it."""
+"""Run one run of a sweep in a process of its own: start it, watch it, stop it; and the work inside it."""
 
 import contextlib
 import json
@@ -16,7 +16,8 @@ from typing import IO, cast
 from dlchkit.errors import DataError, NotebookFailed
 from dlchkit.records import code_digest
 from dlchkit.runs.notebook import run_notebook
-from dlchkit.runs.plan import DONE, FAILED, Run, digest_of, own_parameters
+from dlchkit.runs.plan import digest_of, own_parameters
+from dlchkit.runs.run_state import DONE, FAILED, Run
 from dlchkit.storage import atomic_path, one_at_a_time
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -42,11 +43,11 @@ def threads_per_worker(workers: int) -> int:
 
 
 def start(run: Run, environment: dict) -> Worker:
-    """A new process for one run. It works as long as its standard input stays open, so it ends with the process that started it."""
+    """Start a process for one run; it ends when its standard input is closed, so at the latest with its parent."""
     task = {field: str(value) if isinstance(value, Path) else value for field, value in vars(run).items()}
-    errors = tempfile.TemporaryFile()
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `outcome` or `stop`)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dlchkit.runs.worker"],
+        [sys.executable, "-m", "dlchkit.runs.run_process"],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -71,7 +72,9 @@ def outcome(worker: Worker) -> str | None:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
             status = worker.process.returncode
-            ended = f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
+            ended = (
+                f"its process ended with signal {-status}" if status < 0 else f"its process ended with status {status}"
+            )
             failure = note_failure(worker.run, f"{ended}: {said[-1]}" if said else ended)
     return in_words(failure)
 
@@ -140,7 +143,7 @@ def work(run: Run) -> int:
 
 def _run(run):
     if digest_of(run.notebook, run.parameters, run.depends_on) != run.digest:
-        raise NotebookFailed(f"{run.notebook.name} or its data is not what the sweep was planned with; start it again")
+        raise NotebookFailed(f"{run.notebook.name} or its data is not what it was planned with; start the sweep again")
     _check_code(run)
     parameters = own_parameters(run.notebook, run.parameters)
     if run.earlier:
