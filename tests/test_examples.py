@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -12,7 +11,6 @@ from dlchkit.bank import CodeBank
 from dlchkit.data import DIRECTIONS, PairedDataset
 from dlchkit.evaluation import typed_example
 from dlchkit.reports.found_examples import found_by_queries
-from dlchkit.storage import resource_folder
 
 N_BITS = 8  # so short that many distances tie
 
@@ -149,10 +147,3 @@ def test_asking_changes_nothing(setting):
     assert learner.bank.digests() == before[0]
     assert np.array_equal(queries.image, before[1])
     assert np.array_equal(pairs.labels, before[2])
-
-
-def test_code_cells_that_look_at_results_are_short():
-    nb = nbformat.read(resource_folder("notebooks") / "03_increments.ipynb", as_version=4)
-    cells = [cell.source for cell in nb.cells if cell.cell_type == "code" and "examples" in cell.source]
-    assert cells
-    assert all(len([line for line in source.splitlines() if line.strip()]) <= 12 for source in cells)
