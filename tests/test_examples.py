@@ -3,18 +3,14 @@
 import json
 from dataclasses import replace
 
-import nbformat
 import numpy as np
 import pytest
 
 from dlchkit import find_examples
 from dlchkit.bank import CodeBank
-from dlchkit.cli import main
 from dlchkit.data import DIRECTIONS, PairedDataset
 from dlchkit.evaluation import typed_example
-from dlchkit.records import RunRecord
 from dlchkit.reports.found_examples import found_by_queries
-from dlchkit.storage import resource_folder
 
 N_BITS = 8  # so short that many distances tie
 
@@ -151,46 +147,3 @@ def test_asking_changes_nothing(setting):
     assert learner.bank.digests() == before[0]
     assert np.array_equal(queries.image, before[1])
     assert np.array_equal(pairs.labels, before[2])
-
-
-@pytest.mark.slow
-def test_the_notebook_of_increments_records_both_directions(tmp_path):
-    options = [
-        "-p",
-        "n_pairs",
-        "160",
-        "-p",
-        "n_source",
-        "80",
-        "-p",
-        "epochs",
-        "1",
-        "-p",
-        "methods",
-        '["exact"]',
-        "-p",
-        "n_bits",
-        "16",
-    ]
-    assert main(["run", "03_increments", *options, "-o", str(tmp_path)]) == 0
-    (folder,) = [path.parent for path in tmp_path.rglob("result.json")]
-    record = RunRecord.load(folder)
-    shown = found_by_queries(record.findings)
-    assert not shown["malformed"] and [(group["direction"], group["method"]) for group in shown["groups"]] == [
-        ("text to image", "exact"),
-        ("image to text", "exact"),
-    ]
-    assert all(
-        len(group["queries"]) == 3 and all(len(query["found"]) == 5 for query in group["queries"])
-        for group in shown["groups"]
-    )
-    files = ["stages.png", "examples_text_to_image.png", "examples_image_to_text.png"]
-    assert [figure["file"] for figure in record.figures] == files
-    assert all((folder / figure["file"]).is_file() for figure in record.figures)
-    assert record.findings["n_pairs"] == 160
-
-
-def test_code_cells_that_look_at_results_are_short():
-    nb = nbformat.read(resource_folder("notebooks") / "03_increments.ipynb", as_version=4)
-    cells = [cell.source for cell in nb.cells if cell.cell_type == "code" and "examples" in cell.source]
-    assert cells and all(len([line for line in source.splitlines() if line.strip()]) <= 14 for source in cells)

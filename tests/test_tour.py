@@ -11,6 +11,7 @@ from dlchkit.cli import main
 from dlchkit.data.catalog import load
 from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
+from dlchkit.reports.found_examples import found_by_queries
 from dlchkit.reports.read_runs import read_results
 from dlchkit.runs import local
 from dlchkit.runs.plan import load_plan
@@ -53,6 +54,20 @@ def test_the_record_of_the_increments_is_what_others_build_on(tour):
         assert all(method.old_codes_unchanged) == (name != "joint")
     measures = {"map_image_to_text", "map_text_to_image", "time_reduction", "forgetting_from_joint_image_to_text"}
     assert measures <= record.metrics["dlch"].keys()
+
+
+def test_the_record_of_the_increments_says_what_queries_found_in_both_directions(tour):
+    folder = runs_in(tour) / "03_increments"
+    record = RunRecord.load(folder)
+    shown = found_by_queries(record.findings)
+    assert not shown["malformed"]
+    assert [group["direction"] for group in shown["groups"]] == ["text to image", "image to text"]
+    for group in shown["groups"]:
+        assert group["method"] == "dlch"
+        assert [len(query["found"]) for query in group["queries"]] == [5, 5, 5]
+    files = [figure["file"] for figure in record.figures]
+    assert files == ["stages.png", "examples_text_to_image.png", "examples_image_to_text.png"]
+    assert all((folder / file).is_file() for file in files)
 
 
 def test_the_report_is_one_page(tour):
