@@ -115,7 +115,8 @@ def _measure(kind, packed, query_bits, farthest, k, repeat) -> dict:
     runs: dict[str, list[float]] = {"ours": [], "plain": []}
     for turn in range(repeat):
         for name in list(calls)[:: 1 if turn % 2 else -1]:
-            runs[name].append(_mean_seconds(*calls[name], times))
+            search, arguments = calls[name]
+            runs[name].append(_mean_seconds(search, arguments, times))
     ours, theirs = float(np.median(runs["ours"])), float(np.median(runs["plain"]))
     return {
         "kind": kind,
