@@ -48,7 +48,8 @@ if n_bits == 32 and not os.path.exists(f"{out}/kernel"):
     time.sleep(600)
 """
 OWN_DATA = {"epochs": 2}  # a setting that any data takes
-SMALLEST = {**OWN_DATA, "n_pairs": 300, "n_source": 120, "n_items": 120, "transfer_epochs": 2, "bit_lengths": [8, 64]}
+SMALLEST = {**OWN_DATA, "n_pairs": 300, "n_source": 120, "n_items": 120, "bit_lengths": [8, 64]}
+SMALLEST |= {"transfer_epochs": 1, "budgets": [5], "n_seeds": 1}
 
 
 def smallest_tour(*notebooks):
