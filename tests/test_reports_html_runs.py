@@ -287,7 +287,7 @@ def with_examples(examples, **findings):
 def test_what_queries_found_is_told_in_words_and_folded(report):
     page = report(with_examples([example(), example(direction="image_to_text")]))
     assert len(page.all("details")) == 2 and all("open" not in attributes for attributes in page.all("details"))
-    words = page.words[page.words.index("What was found") : page.words.index("Provenance What")]
+    words = page.words[page.words.index("Pictures and what was found") : page.words.index("Provenance What")]
     assert (
         "1 caption and what it found (text to image, dlch), 1 of 2 right" in words
         and "1 picture and what it found (image to text, dlch)" in words
@@ -305,7 +305,7 @@ def test_pictures_stand_above_what_they_show(report, tmp_path):
     record = with_examples([example()])
     record.figures = [{"file": "examples.png", "alt": "black", "caption": "All is black."}]
     source = report(record).source
-    assert source.index("What was found") < source.index('alt="black"') < source.index('<details class="found"')
+    assert source.index("Pictures and what was found") < source.index('alt="black"') < source.index('<details class="found"')
 
 
 def test_a_typed_query_is_judged_by_what_was_meant_or_not_at_all(report):
@@ -376,7 +376,7 @@ def test_malformed_examples_are_left_out_and_the_page_says_so(report, malformed)
 
 def test_no_examples_leave_no_trace(report):
     page = report(with_examples([]))
-    assert "What was found" not in page.words and "shape" not in page.words
+    assert "Pictures and what was found" not in page.words and "shape" not in page.words
 
 
 def test_very_many_examples_stay_small(report):
