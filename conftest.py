@@ -13,8 +13,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # before dlchkit is imported; worke
 
 
 def pytest_addoption(parser):
-    kills = "kills of each writer in tests/faults (default: 4)"
-    parser.addoption("--kills", type=int, default=4, metavar="N", help=kills)
+    kills = "kills of each writer in tests/faults (default: 2)"
+    parser.addoption("--kills", type=int, default=2, metavar="N", help=kills)
 
 
 def cores() -> int:

@@ -191,7 +191,7 @@ def test_records(tmp_path):
     )
     figures = [{"file": "R.png", "alt": "a", "caption": "c"}]
     results = {"methods": {"dlch": method}, "metrics": {"dlch": {"map": 0.5}}, "findings": {"x": [1]}}
-    record = RunRecord("n", {"n_bits": 16}, 1, {"name": "scenes"}, figures=figures, **results)
+    record = RunRecord("n", {"n_bits": 16}, 1, data={"name": "scenes"}, figures=figures, **results)
     record.environment = {"versions": {"a": "1"}}
     record.save(tmp_path)
 

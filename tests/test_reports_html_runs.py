@@ -305,7 +305,11 @@ def test_pictures_stand_above_what_they_show(report, tmp_path):
     record = with_examples([example()])
     record.figures = [{"file": "examples.png", "alt": "black", "caption": "All is black."}]
     source = report(record).source
-    assert source.index("Pictures and what was found") < source.index('alt="black"') < source.index('<details class="found"')
+    assert (
+        source.index("Pictures and what was found")
+        < source.index('alt="black"')
+        < source.index('<details class="found"')
+    )
 
 
 def test_a_typed_query_is_judged_by_what_was_meant_or_not_at_all(report):

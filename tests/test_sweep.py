@@ -22,7 +22,7 @@ from small_sweep import (
 )
 
 from dlchkit.cli import main
-from dlchkit.records import RunRecord
+from dlchkit.records import RunRecord, code_digest
 from dlchkit.runs.display import LiveLines, in_time
 from dlchkit.runs.plan import in_order, load_plan
 from dlchkit.runs.run_process import THREAD_VARIABLES, threads_per_worker, work
@@ -156,7 +156,7 @@ def test_two_at_a_time_then_skipped_then_run_again_for_a_changed_notebook(tmp_pa
     ).unlink()  # as after a kill at the worst moment: a record, but not known to be this run's
     write_sweep(tmp_path, WAITS_FOR_ANOTHER, grid={"n_bits": [32]})
     assert command(file, out, "--dry-run") == 0 and capsys.readouterr().out.endswith(": open\n")
-    (runs[32, 0].folder / "done.txt").write_text(runs[32, 0].digest)
+    runs[32, 0].mark_done()
     assert command(file, out) == 0
     assert capsys.readouterr().out.startswith("1 run: 1 done before, 0 to do\n1 of 1 run complete;")
     assert stamps == {folder: (folder / "result.json").stat().st_mtime_ns for folder in stamps}
@@ -188,10 +188,9 @@ if os.path.exists({str(tmp_path / "broken")!r}):
     )
     assert {bits: run.state() for (bits, _), run in runs.items()} == {16: "failed", 24: "failed", 32: "done"}
     failure = json.loads((runs[16, 0].folder / "failed.json").read_text())
-    assert (
-        failure == {"digest": runs[16, 0].digest, "cell": failure["cell"], "error": "ValueError: the last line"}
-        and type(failure["cell"]) is int
-    )
+    assert type(failure["cell"]) is int
+    assert (failure["digest"], failure["code"]) == (runs[16, 0].digest, code_digest())
+    assert failure["error"] == "ValueError: the last line"
     assert "died" in runs[24, 0].failure()["error"].lower() and str(tmp_path) not in runs[24, 0].failure()["error"]
 
     (tmp_path / "broken").unlink()

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from dlchkit.codes import check_n_bits
 from dlchkit.data.settings import DataSettings
 from dlchkit.data.streams import check_stages
-from dlchkit.encoders.prepared_data import PreparedData
 from dlchkit.errors import DataError
 from dlchkit.runs.notebook import read_parameters
 from dlchkit.runs.plan import Sweep, data_settings, own_parameters
@@ -74,6 +73,8 @@ def check(wanted: list[Wanted]) -> None:
 
 
 def _check(one, read):
+    from dlchkit.encoders.prepared_data import PreparedData  # here: it brings torch
+
     key = repr(one.settings)
     if key not in read:
         prepared = PreparedData(one.settings)

@@ -89,11 +89,11 @@ def run_sweeps(
     DataError
         before anything runs or is written, where `dlchkit.runs.check.check` finds a run that cannot go well
     """
-    runs = {"done": [], "failed": [], "open": []}
-    for run in in_order(sweeps):
-        state = run.state()
-        runs["open" if state == "failed" and retry_failed else state].append(run)
-    done, before, to_do = runs.values()
+    planned = in_order(sweeps)
+    states = [run.state() for run in planned]
+    before = [run for run, state in zip(planned, states, strict=True) if state == "failed" and not retry_failed]
+    n_done = states.count("done")
+    to_do = [run for run, state in zip(planned, states, strict=True) if state != "done" and run not in before]
     known = [(run, in_words(run.failure())) for run in before]
     known += [(run, _not_started(first)) for run in to_do if (first := _first_failed(before, run))]
     to_do = [run for run in to_do if not _first_failed(before, run)]
@@ -102,8 +102,8 @@ def run_sweeps(
         for sweep in sweeps:
             save_plan(sweep, folder)
         said = f", {len(before)} failed before (--retry-failed tries them again)" if before else ""
-        total = sum(map(len, runs.values()))
-        display.say(f"{total} run{'s' * (total != 1)}: {len(done)} done before{said}, {len(to_do)} to do")
+        total = len(planned)
+        display.say(f"{total} run{'s' * (total != 1)}: {n_done} done before{said}, {len(to_do)} to do")
         return known + _follow(run_all(to_do), len(to_do), display)
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.encoders.prepared_data import open_data
 from dlchkit.runs.plan import Sweep
 from dlchkit.runs.run_state import Run
 from dlchkit.runs.sweep_file import plan_sweep
@@ -48,5 +47,10 @@ def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | Non
     """
     given = {"data": data, **settings, **(parameters or {})}
     sweep = plan_sweep(resource_folder("notebooks") / "tour.yaml", folder, parameters=given)
-    left_out = () if data == "scenes" else open_data(data, **settings).pairs.left_out
-    return TourPlan(sweep, tuple(left_out))
+    return TourPlan(sweep, () if data == "scenes" else _left_out(data, settings))
+
+
+def _left_out(data, settings):
+    from dlchkit.encoders.prepared_data import open_data  # here: it brings torch
+
+    return tuple(open_data(data, **settings).pairs.left_out)
