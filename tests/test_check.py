@@ -48,6 +48,8 @@ def mistakes(parameters, said, **entries):
         mistakes({"data": "mirflickr"}, "data set 'mirflickr' is not in"),
         mistakes({"data": "ITEMS", "labels": "lable"}, "did you mean 'label'"),
         mistakes({"data": "ITEMS", "classes_per_stage": [3]}, "add up to the data's 2 classes, e.g. [1, 1]"),
+        mistakes({"arrival": "second"}, "arrival is 'second'; it must be one of last, first, leave_out"),
+        mistakes({"epochs": -1}, "epochs is -1; it must be 1 or more"),
         mistakes({"classes_per_stage": [10, 3]}, "add up to the data's 16 classes"),
         mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
         mistakes({"methods": []}, "name one at least"),

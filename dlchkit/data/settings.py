@@ -122,7 +122,7 @@ def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSetti
     file = _data_file(str(data))
     settings: dict[str, Any]
     if file is None:
-        settings = {"name": Path(data).stem, "folder": str(data)}
+        settings = {"name": short_name(data), "folder": str(data)}
     else:
         settings = {"name": file.stem} | _content(file)
         beside = file.parent / settings["folder"]
@@ -130,6 +130,18 @@ def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSetti
             settings["folder"] = str(beside)
     place = "the data settings" if file is None else f"data file {file.name}"
     return DataSettings(**settings | check_parameters(overrides, setting_parameters(), place))
+
+
+def short_name(data: str | Path) -> str:
+    """A data set's name for tables: of a data file or another file without its ending, else the last part of its path.
+
+    Examples
+    --------
+    >>> short_name("sets/shop.yaml"), short_name("shop-1.2"), short_name("fashion")
+    ('shop', 'shop-1.2', 'fashion')
+    """
+    path = Path(data)
+    return path.stem if path.suffix in (".yaml", ".yml", ".npz", ".mat") else path.resolve().name
 
 
 def _data_file(data: str) -> Path | None:

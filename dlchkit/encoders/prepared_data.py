@@ -8,7 +8,7 @@ from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFea
 from dlchkit.data.catalog import load, load_source
 from dlchkit.data.scenes import KINDS
 from dlchkit.data.settings import DataSettings, read_settings
-from dlchkit.data.streams import check_stages, class_incremental_stream, stage_sizes
+from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, stage_sizes
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
 from dlchkit.errors import DataError
@@ -184,8 +184,13 @@ class PreparedData:
         Raises
         ------
         DataError
-            for unreadable data, stages that do not fit its classes, an absent source domain or weights file
+            for unreadable data, stages that do not fit its classes, an unknown arrival, a negative number of epochs,
+            an absent source domain or weights file
         """
+        if self.settings.arrival not in ARRIVALS:
+            raise DataError(f"arrival is {self.settings.arrival!r}; it must be one of {', '.join(ARRIVALS)}")
+        if self.settings.epochs < 0:
+            raise DataError(f"epochs is {self.settings.epochs}; it must be 1 or more, or 0 to suit the data's size")
         check_stages(self.classes_per_stage, self.n_classes)
         if self.trains_encoder and not self.source_name:
             raise DataError("image encoder 'small' is trained on a source domain; name one, or give image_weights")

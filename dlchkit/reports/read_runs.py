@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dlchkit.data import DIRECTIONS
+from dlchkit.data.settings import short_name
 from dlchkit.errors import DataError
 from dlchkit.metrics.over_seeds import recorded
 from dlchkit.metrics.summary import summarise
@@ -242,9 +243,10 @@ def _by_data_set(results):
     if "data" not in results.grid:
         return [results]
     parts = []
-    for data in results.grid["data"]:
+    short = [short_name(data) for data in results.grid["data"]]
+    for data, name in zip(results.grid["data"], short, strict=True):
         runs = [run for run in results.runs if run.parameters["data"] == data]
-        name = Path(data).stem
+        name = name if short.count(name) == 1 else data
         part = replace(
             results,
             name=f"{results.name}/{name}",
