@@ -1,6 +1,7 @@
 """Compare pages of two checkouts: ``python tests/same_pages.py OLD.md NEW.md OLD.html NEW.html``.
 
-Both checkouts make the pages from one folder of finished runs (``dlchkit results RUNS --page``, ``dlchkit report RUNS``).
+Both checkouts make the pages from one folder of finished runs (``dlchkit results RUNS --page FILE``, ``dlchkit report
+RUNS``).
 Every number of a row of an old table must stand in the row of that name in a new one. The exit status is 1 where a
 number is missing; the missing ones are listed.
 """
