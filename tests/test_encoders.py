@@ -131,6 +131,7 @@ def wait_until(condition):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_of_several_processes_one_encodes_and_a_killed_one_leaves_no_lock(tmp_path):
     def start(name):
         command = [sys.executable, "-c", ENCODES, str(tmp_path), name, cache.__file__]
@@ -426,6 +427,7 @@ def test_training_a_sentence_encoder_needs_words(refused):
             train_sentence_encoder(np.array(texts))
 
 
+@pytest.mark.slow
 def test_a_sentence_encoder_that_is_not_there_is_refused(tmp_path, refused):
     with refused(str(tmp_path / "none"), "does not exist"):
         make_text_encoder(str(tmp_path / "none"), TEXTS)

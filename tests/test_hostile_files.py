@@ -92,6 +92,7 @@ def test_a_coco_picture_without_a_text_for_a_name_is_refused(tmp_path, refused, 
         catalog.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_nested_too_deeply_is_refused(tmp_path, clustered_pairs, refused):
     deep = "[" * 100_000
     for name in (FILE_NAME, PLAN, "n.ipynb", "stream.json", "s.yaml", "instances_val2017.json"):

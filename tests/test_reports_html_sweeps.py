@@ -484,6 +484,7 @@ addEventListener("load", () => {
 </script>"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1400])
 def test_a_browser_sorts_the_table_and_has_no_complaint(complete, tmp_path, width):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)

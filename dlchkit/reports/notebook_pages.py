@@ -1,6 +1,7 @@
 """Executed notebooks as HTML without code: words, formulas and figures, for people who do not read Python."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from dlchkit.errors import DataError
@@ -56,8 +57,7 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     DataError
         the file is no readable notebook
     """
-    import nbformat  # here, with nbconvert, since only pages of notebooks wait for them
-    from nbconvert import HTMLExporter
+    import nbformat  # here, since only pages of notebooks wait for it
 
     from dlchkit import __version__
 
@@ -73,15 +73,7 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     for cell in content.cells:
         if cell.cell_type == "markdown":
             cell.source = with_formulas(cell.source)
-    exporter = HTMLExporter(
-        template_name="basic",
-        exclude_input=True,
-        exclude_output_prompt=True,
-        exclude_anchor_links=True,
-        sanitize_html=True,
-    )
-    exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
-    body, _ = exporter.from_notebook_node(content)
+    body, _ = _exporter().from_notebook_node(content)
     with atomic_path(path) as temporary:
         temporary.write_text(
             render("notebook_page.html", headline=title, body=body, made_from=made_from), encoding="utf-8"
@@ -118,3 +110,19 @@ def _kept(tag, name, value):
     if tag == "a" and name == "href":
         return None if value.lower().lstrip().startswith("data:") else value
     return value
+
+
+@cache
+def _exporter():
+    """Nbconvert's exporter of a notebook without code; its templates are compiled once."""
+    from nbconvert import HTMLExporter  # here, since only pages of notebooks wait for it
+
+    exporter = HTMLExporter(
+        template_name="basic",
+        exclude_input=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        sanitize_html=True,
+    )
+    exporter.register_filter("clean_html", _plain_tags)  # nbconvert's own drops paragraphs and headings
+    return exporter
