@@ -224,7 +224,7 @@ def test_the_results_page_shows_memory_where_it_was_recorded(tmp_path):
     assert "- memory of a run at its peak: 300 to 2,000 MiB\n" in page and "The same for all runs." in page
     times = "| method | training, s | of it the increments, s | time reduction, %"
     assert f"{times} | kept, MiB | old codes unchanged |\n" in page
-    assert "| dlch | 3.0 ± 0.0 | 1.0 ± 0.0 | – | 2.0 ± 12.7 | yes |\n" in page  # Student's t, one degree of freedom
+    assert "| dlch | 3.0 ± 0.0 | 1.0 ± 0.0 | – | 2.0 ± 12.7 | yes |\n" in page  # t, one degree of freedom
     assert "| lsh | 3.0 ± 0.0 | 1.0 ± 0.0 | – | – | yes |\n" in page
     old = page_of({("64 bits", 0): record_of({}, np.nan)}, tmp_path)
     assert not any(word in old for word in ("MiB", "memory of a run", "Kept"))

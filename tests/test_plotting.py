@@ -221,9 +221,10 @@ def test_retrieval_tells_right_from_wrong_without_colour(pairs, direction):
         pairs, [0, 1], [[2, 3], [4, 5]], [[0, 3], [1, 2]], [[True, False], [True, True]], direction=direction
     )
     words = drawn(figure)
-    assert (
-        len(figure.axes) == 6 and words.count("✓ right") == 3 and words.count("✗ wrong") == 1 and "distance 3" in words
-    )
+    assert len(figure.axes) == 6
+    assert words.count("✓ right") == 3
+    assert words.count("✗ wrong") == 1
+    assert "distance 3" in words
     right, wrong = (figure.axes[i].spines["left"].get_linestyle() for i in (1, 2))
     assert right == "-" and wrong != "-"
     assert bool(figure.axes[0].images) == (direction == "image_to_text")

@@ -88,8 +88,8 @@ def _why_unfinished(run):
 def without_places(text: str) -> str:
     """A message without the folders of the machine: of a path the last name stays.
 
-    >>> without_places("FileNotFoundError: '/home/ann/data/items.csv' is not in C:\\\\work\\\\data, see https://x.org/a/b")
-    "FileNotFoundError: 'items.csv' is not in data, see https://x.org/a/b"
+    >>> without_places("FileNotFoundError: '/home/ann/items.csv' is not in C:\\\\sets\\\\data, see https://x.org/a")
+    "FileNotFoundError: 'items.csv' is not in data, see https://x.org/a"
     """
     return _PLACE.sub(r"\1", text)
 

@@ -22,8 +22,8 @@ of the stages after the first over that of joint retraining at the same stages o
 taken seed by seed. Seeds change class order, weights and batches, not the queries. One seed has no interval. A dash
 means that a measure is not defined or was not recorded.
 
-★ or bold letters mark the best mean of a column: equal to three digits is equally good. ▲ and ▼ mark differences whose
-interval lies wholly above or below zero; each column is read alone, with no correction for how many there are.
+★ or bold letters mark the best mean of a column: equal to three digits is equally good. ▲ and ▼ mark differences
+whose interval lies wholly above or below zero; each column is read alone, with no correction for how many there are.
 """.strip().split("\n\n")
 _KINDS = {
     "learned": "learned from the items' labels, so every item of the database must be labelled; "
