@@ -11,9 +11,9 @@ query that a person typed is null; its labels are then those that were meant, an
 right if it has all of them. ``right`` is null where nothing was meant.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from dlchkit.data import DIRECTIONS, SIDES, PairedDataset, PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.lifelong.bytes_kept import kept_bytes
 from dlchkit.lifelong.learner import Learner
+from dlchkit.lifelong.training_cost import TrainingCost, measured_training
 from dlchkit.metrics import mean_average_precision
 from dlchkit.records import MethodRecord
 
@@ -50,7 +51,7 @@ def evaluate(learner: Learner, stages: tuple[Stage, ...], *, k: int | None = Non
 def run_stream(
     learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[str, ...] = ("learned",), on_stage=None
 ) -> MethodRecord:
-    """Let a learner observe a whole stream; fill R, training seconds, bytes kept and the proof on old codes.
+    """Let a learner observe a whole stream; fill R, cost of training, bytes kept and the proof on old codes.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def run_stream(
     R = {kind: _undefined(n_stages, n_stages) for kind in databases}
     unseen = _undefined(n_stages)
     chance = _undefined(n_stages)
-    seconds = []
+    costs = []
     bytes_kept = []
     unchanged = []
     digests = []
@@ -78,7 +79,7 @@ def run_stream(
             for direction, score in evaluate_encoded(learner, stage.query, stage.database).items():
                 unseen[direction][stage.index] = score
                 chance[direction][stage.index] = _random_ranking(stage.query, stage.database)
-        seconds.append(_training_seconds(learner, stage))
+        costs.append(measured_training(learner, stage))
         bytes_kept.append(kept_bytes(learner))
         unchanged.append(learner.bank.digests()[: len(digests)] == digests)
         digests = learner.bank.digests()
@@ -89,11 +90,11 @@ def run_stream(
             for direction, row in _row_of_R(learner, seen, kind, arrived).items():
                 R[kind][direction][stage.index, : len(seen)] = row
         if on_stage is not None:
-            on_stage(stage.index, n_stages, seconds[-1])
+            on_stage(stage.index, n_stages, costs[-1].seconds)
     first, *others = databases
     return MethodRecord(
         R=R[first],
-        seconds=seconds,
+        **_cost_by_stage(costs),
         old_codes_unchanged=unchanged,
         database_codes=first,
         other_R={kind: R[kind] for kind in others},
@@ -115,7 +116,7 @@ def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[st
     """
     _check_kinds(databases)
     n_stages = len(stream)
-    trained = _training_seconds(learner, _as_one_stage(stream))
+    cost = measured_training(learner, _as_one_stage(stream))
     bytes_kept = kept_bytes(learner)
     R = {kind: _undefined(n_stages, n_stages) for kind in databases}
     for kind in databases:
@@ -125,7 +126,7 @@ def run_once(learner: Learner, stream: tuple[Stage, ...], *, databases: tuple[st
     skipped = [np.nan] * (n_stages - 1)
     return MethodRecord(
         R=R[first],
-        seconds=[*skipped, trained],
+        **_cost_by_stage([cost], skipped),
         old_codes_unchanged=[],
         database_codes=first,
         other_R={kind: R[kind] for kind in others},
@@ -140,10 +141,11 @@ def _as_one_stage(stream: tuple[Stage, ...]) -> Stage:
     return replace(last, index=0, new_classes=last.seen_classes, database=everything)
 
 
-def _training_seconds(learner: Learner, stage: Stage) -> float:
-    start = time.perf_counter()
-    learner.observe(stage)
-    return time.perf_counter() - start
+def _cost_by_stage(costs: list[TrainingCost], skipped: list[float] | None = None) -> dict[str, Any]:
+    """The fields of `MethodRecord` that hold costs, after NaN for stages that were skipped."""
+    fields = ("seconds", "wall_seconds", "waiting", "item_passes")
+    lists = {name: [*(skipped or []), *(getattr(cost, name) for cost in costs)] for name in fields}
+    return lists | {"clock": costs[0].clock}
 
 
 def _undefined(*shape: int) -> dict[str, np.ndarray]:

@@ -22,6 +22,8 @@ from dlchkit.storage import atomic_path, data_home, digest, is_plain_name, read_
 SCHEMA = 1
 FILE_NAME = "result.json"
 _NOT_REACHED = ("reports", "runs", "bench", "cli.py")  # no number of a run comes from here
+_NUMBERS_BY_STAGE = ("seconds", "kept_bytes", "wall_seconds", "waiting", "item_passes")
+_CLOCKS = ("processor", "wall")
 _VERSIONS_OF = (
     "dlchkit",
     "torch",
@@ -44,8 +46,8 @@ class MethodRecord:
         direction -> float (n_stages, n_stages); R[i, j] is the mAP on stage-j queries after
         stage i, in the database of all items seen so far; NaN above the diagonal
     seconds : list of float
-        training seconds of each stage, evaluation excluded; NaN for the stages that a
-        single-stage method skips
+        training seconds of each stage by ``clock``, evaluation excluded; NaN for the stages
+        that a single-stage method skips
     old_codes_unchanged : list of bool
         for each stage, whether every code stored before it is bitwise unchanged
     database_codes : str
@@ -63,6 +65,11 @@ class MethodRecord:
         bytes that the method held after each stage to learn the next, codes of the database
         excluded, see `dlchkit.lifelong.bytes_kept.kept_bytes`; NaN for skipped stages, empty if
         not measured
+    clock : str
+        "processor" or "wall", see `dlchkit.lifelong.training_cost`
+    wall_seconds, waiting, item_passes : list of float
+        wall seconds of each stage, the part of them in which training waited for a processor,
+        and items that went through training; NaN for skipped stages, empty if not measured
     """
 
     R: dict[str, np.ndarray]
@@ -73,14 +80,18 @@ class MethodRecord:
     unseen: dict[str, np.ndarray] = field(default_factory=dict)
     chance: dict[str, np.ndarray] = field(default_factory=dict)
     kept_bytes: list[float] = field(default_factory=list)
+    clock: str = "wall"  # what records without this field hold
+    wall_seconds: list[float] = field(default_factory=list)
+    waiting: list[float] = field(default_factory=list)
+    item_passes: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.R = _arrays(self.R)
         self.unseen = _arrays(self.unseen)
         self.chance = _arrays(self.chance)
         self.other_R = {kind: _arrays(R) for kind, R in self.other_R.items()}
-        self.seconds = np.array(self.seconds, dtype=float).tolist()  # a null of the file becomes NaN again
-        self.kept_bytes = np.array(self.kept_bytes, dtype=float).tolist()
+        for name in _NUMBERS_BY_STAGE:  # a null of the file becomes NaN again
+            setattr(self, name, np.array(getattr(self, name), dtype=float).tolist())
 
     @property
     def learned_at_once(self) -> bool:
@@ -235,8 +246,11 @@ def _check_shapes(name, method):
     # The list is empty where no code is kept.
     if not isinstance(method.old_codes_unchanged, list) or len(method.old_codes_unchanged) not in (0, n):
         raise ValueError(f"{name} has {n} stages and old_codes_unchanged {method.old_codes_unchanged!r}")
-    if np.shape(method.kept_bytes) not in ((0,), (n,)):
-        raise ValueError(f"{name} has {n} stages and kept_bytes {method.kept_bytes!r}")
+    for numbers in _NUMBERS_BY_STAGE:
+        if np.shape(getattr(method, numbers)) not in ((0,), (n,)):
+            raise ValueError(f"{name} has {n} stages and {numbers} {getattr(method, numbers)!r}")
+    if method.clock not in _CLOCKS:
+        raise ValueError(f"{name} has the clock {method.clock!r}")
     for scores in (*method.unseen.values(), *method.chance.values()):
         if scores.shape != (n,):
             raise ValueError(f"{name} has {n} stages and a list of shape {scores.shape}")

@@ -121,7 +121,7 @@ def test_sentences_state_the_numbers(methods):
     assert f"{split} 0.050" in forgotten
     assert plotting.describe_seconds(methods) == (
         "Training on the stages after the first took 20.0 s (joint), 5.0 s (finetune, 75% less than joint) "
-        "and 4.0 s (dlch, 80% less than joint)."
+        "and 4.0 s (dlch, 80% less than joint), by the wall clock."
     )
 
 

@@ -53,6 +53,7 @@ class CorrelatedHashing(Method):
         space = fit_cca(everything, n_components=self.bank.n_bits, n_principal=self.n_principal, seed=self.seed)
         projected = _projected(space, "image", everything.image) + _projected(space, "text", everything.text)
         hyperplanes = self.find_hyperplanes(projected, np.random.default_rng(self.seed))
+        self.item_passes += len(everything)
         self.space = space
         self.hyperplanes = hyperplanes
         self.bank = rebuilt_bank(self.seen, binarize(projected @ hyperplanes))

@@ -54,10 +54,14 @@ class Method:
     settings : tuple of str
         The constructor's keyword arguments, each of them an attribute too. `make_learners` gives
         a method the settings that it declares here and no others.
+    item_passes : int
+        Items that went through training so far, an item counted once for each pass over it: the
+        work of training, whatever machine does it.
     """
 
     settings: tuple[str, ...] = ()
     single_stage = False
+    item_passes = 0
     name: str
     bank: CodeBank
 

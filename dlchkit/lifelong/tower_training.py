@@ -158,6 +158,7 @@ class TowerLearner(Method):
                 optimizer.step()
                 optimizer.zero_grad()  # last, so that no gradient outlives the stage: they are as large as the weights
                 schedule.step()
+            self.item_passes += len(rows)
             self.towers.eval()
             if score is not None and not best.goes_on(epoch, score()):
                 break

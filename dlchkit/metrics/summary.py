@@ -27,12 +27,16 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
         _text_to_image; ``map_encoded_...`` and ``map_reencoded_...`` are those with database
         codes of another kind than the table's. A method that learned everything at once has
         no forgetting, no transfer and no time reduction. ``kept_bytes`` is after the last
-        stage, absent where it was not measured
+        stage; it, wall seconds and passes are absent where they were not measured
     """
     joint = methods.get("joint")
     summary = {}
     for name, method in methods.items():
         summary[name] = {"train_seconds": _sum_of_defined(name, method.seconds)}
+        if np.isfinite(method.wall_seconds).any():
+            summary[name]["train_wall_seconds"] = float(np.nansum(method.wall_seconds))
+        if np.isfinite(method.item_passes).any():
+            summary[name]["item_passes"] = float(np.nansum(method.item_passes))
         if method.kept_bytes:
             summary[name]["kept_bytes"] = method.kept_bytes[-1]
         stepwise = len(method.seconds) > 1 and not method.learned_at_once
@@ -46,6 +50,8 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
             summary[name] |= {f"{measure}_{direction}": value for measure, value in measures.items()}
         if stepwise and joint is not None:
             summary[name]["time_reduction"] = time_reduction(method.seconds, joint.seconds)
+            if all(np.isfinite(one.item_passes).all() and len(one.item_passes) for one in (method, joint)):
+                summary[name]["pass_reduction"] = time_reduction(method.item_passes, joint.item_passes)
     return summary
 
 

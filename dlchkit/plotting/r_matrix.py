@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import time_reduction
-from dlchkit.metrics.words import in_words
+from dlchkit.metrics.words import in_words, joined
 from dlchkit.plotting.sentences import drop_split, stage_means
 from dlchkit.plotting.style import INK, PAPER, hide, legend_of_first, looks, new_figure, styled
 from dlchkit.records import MethodRecord
@@ -145,7 +145,8 @@ def plot_seconds(methods: dict[str, MethodRecord]) -> Figure:
         axes.bar(np.arange(len(seconds)) + offset, seconds, width, label=label, **look.of_bar)
         axes.set_xticks(range(len(seconds)))
     axes.grid(axis="y")
-    axes.set(xlabel="stage", ylabel="training seconds")
+    clocks = joined(sorted({method.clock for method in methods.values()}))
+    axes.set(xlabel="stage", ylabel=f"training, {clocks} seconds")
     figure.legend(loc="outside upper left", ncols=3)
     return figure
 

@@ -1,11 +1,15 @@
 """Sentences about the figures of a stream, used as alternative text and as caption."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import final_performance, forgetting_from_first, time_reduction
 from dlchkit.metrics.words import in_words, joined, number_in_words, seconds_in_words
 from dlchkit.records import MethodRecord
+
+BUSY = 0.15  # part of the wall time of training beyond which other programs took the processor
 
 
 def describe_R(methods: dict[str, MethodRecord], direction: str) -> str:
@@ -74,7 +78,20 @@ def describe_seconds(methods: dict[str, MethodRecord]) -> str:
             words += f", {_less_or_more(time_reduction(method.seconds, joint.seconds))} than joint"
         parts.append(words + ")")
     which = "stages after the first" if several else "only stage"
-    return f"Training on the {which} took {joined(parts)}."
+    clocks = joined(sorted({method.clock for method in methods.values()}))
+    words = [f"Training on the {which} took {joined(parts)}, by the {clocks} clock."]
+    return " ".join(words + describe_waiting(methods.values()))
+
+
+def describe_waiting(methods: Iterable[MethodRecord]) -> list[str]:
+    """Say in one sentence that other programs held up the training; nothing where hardly any did."""
+    measured = [method for method in methods if np.isfinite(method.waiting).any()]
+    waited = sum(np.nansum(np.multiply(method.waiting, method.wall_seconds)) for method in measured)
+    wall = sum(np.nansum(method.wall_seconds) for method in measured)
+    if waited <= BUSY * wall:
+        return []
+    share = f"training waited {waited / wall:.0%} of its wall time for a processor"
+    return [f"The machine was busy: {share}; processor time and passes stay comparable, wall time does not."]
 
 
 def describe_scores(scores: dict[str, dict[str, float]]) -> str:

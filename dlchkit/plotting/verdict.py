@@ -12,7 +12,8 @@ from dlchkit.data import DIRECTIONS
 from dlchkit.metrics import Interval
 from dlchkit.metrics.over_seeds import is_number, over_seeds, paired_over_seeds, recorded
 from dlchkit.metrics.summary import summarise
-from dlchkit.plotting.sentences import joined
+from dlchkit.metrics.words import joined
+from dlchkit.plotting.sentences import describe_waiting
 from dlchkit.plotting.style import in_words
 from dlchkit.records import MethodRecord, RunRecord
 
@@ -66,19 +67,28 @@ class Cost(NamedTuple):
     Attributes
     ----------
     training : list of float
-        Seconds of all stages.
+        Seconds of all stages, by the clock of the records.
     increments : list of float
         Seconds of the stages after the first.
     percent_saved : list of float
         Part of joint retraining's seconds at the same stages.
     kept : str
         "yes", "no", or in how many runs.
+    wall : list of float
+        Wall seconds of all stages.
+    passes : list of float
+        Items that went through training in all stages, counted once for each pass.
+    percent_passes_saved : list of float
+        Part of joint retraining's passes at the same stages.
     """
 
     training: list[float]
     increments: list[float]
     percent_saved: list[float]
     kept: str
+    wall: list[float]
+    passes: list[float]
+    percent_passes_saved: list[float]
 
 
 def answer(records: dict[int, RunRecord], where: str) -> Answer | None:
@@ -101,6 +111,8 @@ def answer(records: dict[int, RunRecord], where: str) -> Answer | None:
     cost = cost_of(records, best)
     saved = over_seeds(cost.percent_saved)
     sentences = _sentences(records, where, best, gaps, saved, cost.kept)
+    measured = [record.methods[name] for record in records.values() for name in (best, JOINT) if name in record.methods]
+    sentences = " ".join([sentences, *describe_waiting(measured)])
     return Answer(where, best, gaps[best], saved, cost.kept, sentences)
 
 
@@ -154,8 +166,19 @@ def cost_of(records: dict[int, RunRecord], name: str) -> Cost:
     methods = [record.methods[name] for record in records.values() if name in record.methods]
     stepwise = [method for method in methods if learns_stage_by_stage(method)]
     increments = [float(sum(method.seconds[1:])) for method in stepwise if all(map(is_number, method.seconds[1:]))]
-    saved = [100 * value for value in recorded(records, name, "time_reduction").values()]
-    return Cost(list(recorded(records, name, "train_seconds").values()), increments, saved, _kept(stepwise))
+
+    def values(measure):
+        return list(recorded(records, name, measure).values())
+
+    return Cost(
+        training=values("train_seconds"),
+        increments=increments,
+        percent_saved=[100 * value for value in values("time_reduction")],
+        kept=_kept(stepwise),
+        wall=values("train_wall_seconds"),
+        passes=values("item_passes"),
+        percent_passes_saved=[100 * value for value in values("pass_reduction")],
+    )
 
 
 def learns_stage_by_stage(method: MethodRecord) -> bool:

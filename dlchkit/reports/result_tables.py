@@ -20,6 +20,7 @@ FORGETTING = {
     "backward_transfer": "backward transfer",
     "forward_transfer": "forward transfer",
 }
+COSTS = ("train_seconds", "train_wall_seconds", "item_passes", "time_reduction", "pass_reduction")
 KINDS = ("learned", "encoded", "reencoded")
 HEAT_STEPS = 20  # the colours of a heat map go from 0 to this
 
@@ -100,7 +101,7 @@ def forgetting_table(results: SweepResults, at: Setting) -> Table | None:
 
 
 def cost_table(results: SweepResults, at: Setting, *, price: float | None = None) -> Table | None:
-    """Methods by what they cost: seconds, time reduction, recorded memory, money, and whether old codes stayed.
+    """Methods by what they cost: seconds, passes, their reductions, memory, money, and whether old codes stayed.
 
     Parameters
     ----------
@@ -119,6 +120,11 @@ def cost_table(results: SweepResults, at: Setting, *, price: float | None = None
         "of it the increments, s": column(cost.increments for cost in costs.values()),
         "time reduction, %": column((cost.percent_saved for cost in costs.values()), best=max),
     }
+    if any(cost.passes for cost in costs.values()):
+        columns["passes over items"] = column((cost.passes for cost in costs.values()), digits=0)
+        columns["pass reduction, %"] = column((cost.percent_passes_saved for cost in costs.values()), best=max)
+    if any(cost.wall for cost in costs.values()):
+        columns["training, wall s"] = column((cost.wall for cost in costs.values()), best=None)
     for measure in (m for m in results.measures if m.endswith("_bytes") and results.have(m)):
         mebibytes = ([value / 2**20 for value in results.values(name, measure, at).values()] for name in costs)
         columns[f"{in_words(measure.removesuffix('_bytes'))}, MiB"] = column(mebibytes)
@@ -159,7 +165,7 @@ def _has_its_own_table(measure, staged):
     of_stages = [*FORGETTING, *(f"map_{kind}" for kind in KINDS)] if staged else []
     if measure in {f"{one}_{direction}" for one in ("map", *of_stages) for direction in DIRECTIONS}:
         return True
-    return staged and (measure in ("train_seconds", "time_reduction") or measure.endswith("_bytes"))
+    return staged and (measure in COSTS or measure.endswith("_bytes"))
 
 
 def _means(results, measure, at) -> list[Interval | None]:

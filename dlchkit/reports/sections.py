@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dlchkit.metrics.words import joined
+from dlchkit.plotting.sentences import describe_waiting
 from dlchkit.plotting.verdict import JOINT, Answer, answer
 from dlchkit.reports import budget_tables, drawings, result_tables
 from dlchkit.reports.provenance import Unfinished, provenance, unfinished_runs
@@ -147,16 +149,20 @@ def _parts_of_stages(results, at, price):
     )
     yield Part(f"Kinds of database codes, {at}", note, result_tables.kinds_table(results, at), folded=True)
     cost = result_tables.cost_table(results, at, price=price)
-    yield Part(f"Cost, {at}", _note_of_costs(results, price), cost, low_first=True)
+    yield Part(f"Cost, {at}", _note_of_costs(results, at, price), cost, low_first=True)
 
 
-def _note_of_costs(results, price):
+def _note_of_costs(results, at, price):
+    methods = [method for record in results.at(at).values() for method in record.methods.values()]
+    clocks = joined(sorted({method.clock for method in methods}))
     training = (
-        "Training seconds, evaluation excluded; the increments are all stages after the first. Time reduction is "
-        "against joint retraining at the same stages of the same run. Methods without increments were trained once on "
-        "everything."
+        f"Training seconds by the {clocks} clock, evaluation excluded; the increments are all stages after the first. "
+        "Reductions are against joint retraining at the same stages of the same run. Methods without increments were "
+        "trained once on everything."
     )
-    words = [training]
+    words = [training, *describe_waiting(methods)]
+    if results.have("item_passes"):
+        words.append("Passes over items: all items that went through training, each counted once for every pass.")
     if results.have("kept_bytes"):
         words.append(
             "Kept is all that a method holds after the last stage to learn the next: weights, sums, old items, but not "

@@ -42,6 +42,7 @@ class ExactLearner(Method):
         """Learn the stage's items and store each under the code of its labels."""
         data = stage.database
         self.hashing.partial_fit(data.image, data.text, data.labels, groups=data.groups)
+        self.item_passes += len(data)
         codes = self.hashing.codes_of(data.labels)
         self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)
 

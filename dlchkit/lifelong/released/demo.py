@@ -222,6 +222,7 @@ class ReleasedDemo(TowerLearner):
                 optimizer = optimizers[name]
                 optimizer.param_groups[0]["lr"] = self.learning_rate * (1 - epoch / self.epochs)
                 targets = [codes[side] for side in (SIDES if name == "label" else [name])]
+                self.item_passes += n / len(FIT_WEIGHTS)
                 for rows in self._batches(n):
                     u = towers[name](inputs[name][rows])
                     stored[name][rows] = u.detach()
@@ -286,6 +287,7 @@ class ReleasedDemo(TowerLearner):
         targets = codes[target_rows(rows, self.mend)]
         terms = {"n_old": n_old, "alpha": self.alpha, "beta": self.beta, "mend": self.mend}
         tower.train()
+        self.item_passes += len(x) / len(SIDES)
         for batch in self._batches(len(x)):
             u = tower(x[batch])
             outputs[batch] = u.detach()
