@@ -45,7 +45,7 @@ from dlchkit.runs.sweep_file import plan_sweeps
 
 pytestmark = pytest.mark.slow
 
-FEW = TIMES // 10  # where every reading starts a process
+FEW = TIMES // 20  # where every reading starts a process
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dlchkit.data.catalog import load
+from dlchkit.data.loaders import mat_subprocess
 from dlchkit.data.loaders.hdf5_pictures import StoredImages
 from dlchkit.data.loaders.mat_files import find_key, read_matrix, row_axis
 from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import as_pixels
-
-pytestmark = pytest.mark.slow
 
 N, TAGS, CLASSES, HEIGHT, WIDTH = 11, 5, 4, 6, 8
 RANDOM = np.random.default_rng(0)
@@ -30,6 +29,18 @@ AXES = {
     "height, width, 3, n": (1, 2, 3, 0),
     "3, height, width, n": (3, 1, 2, 0),
 }
+
+
+@pytest.fixture
+def own_process():
+    """Reading starts a process, as it does for people."""
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch, request):
+    """Without `own_process`, reading spares the process."""
+    if "own_process" not in request.fixturenames:
+        monkeypatch.setattr(mat_subprocess, "read_variables", mat_subprocess.read_in_this_process)
 
 
 def write_v73(path, *, as_matlab=True, **arrays):
@@ -168,6 +179,18 @@ def test_files_that_do_not_fit_are_refused(three_files, refused, changes, said):
         load(folder)
 
 
+def test_a_process_sends_what_was_read(own_process, tmp_path):
+    path = write_v5(
+        tmp_path / "all.mat", whole=WORDS, thin=scipy.sparse.csc_matrix(WORDS), texts=cells(["a", "b"]), odd={"a": 1}
+    )
+    names = ["whole", "thin", "texts", "odd", "absent"]
+    held, sent = mat_subprocess.read_variables(path, names)
+    read = mat_subprocess.read_in_this_process(path, names)
+    assert held == read[0] == sorted(names[:-1]) and sent.keys() == read[1].keys()
+    assert np.array_equal(sent["whole"], WORDS) and np.array_equal(sent["thin"], WORDS)
+    assert sent["texts"] == read[1]["texts"] == [["a"], ["b"]] and sent["odd"] == read[1]["odd"]
+
+
 def test_a_missing_key_is_named_with_those_that_are_there(three_files, refused, tmp_path):
     three_files()
     write_v5(tmp_path / "mirflickr25k-yall.mat", Tags=WORDS, other=WORDS)
@@ -177,7 +200,7 @@ def test_a_missing_key_is_named_with_those_that_are_there(three_files, refused, 
 
 @pytest.mark.parametrize("part", ["iall", "yall", "lall"])
 @pytest.mark.parametrize("damage", ["cut short", "no mat", "empty"])
-def test_a_damaged_file_is_refused(three_files, refused, tmp_path, part, damage):
+def test_a_damaged_file_is_refused(own_process, three_files, refused, tmp_path, part, damage):
     path = three_files() / f"mirflickr25k-{part}.mat"
     raw = path.read_bytes()
     damaged = {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}

@@ -50,14 +50,19 @@ def read_variables(path: Path, names: Sequence[str] = ()) -> tuple[list[str], di
     return about["held"], about["others"] | numbers
 
 
-def _write_variables(path: str, answer: str, names: list[str]) -> None:
-    """Write what `read_variables` returns as an .npz file; runs in the process of its own."""
+def read_in_this_process(path: str | Path, names: Sequence[str]) -> tuple[list[str], dict]:
+    """What `read_variables` returns, read here: for files that cannot be damaged."""
     import scipy.io
 
     held = sorted(name for name, *_ in scipy.io.whosmat(path))
     wanted = [name for name in names if name in held]
     loaded = scipy.io.loadmat(path, variable_names=wanted) if wanted else {}
-    values = {name: _plain(loaded[name]) for name in wanted}
+    return held, {name: _plain(loaded[name]) for name in wanted}
+
+
+def _write_variables(path: str, answer: str, names: list[str]) -> None:
+    """Write what `read_variables` returns as an .npz file; runs in the process of its own."""
+    held, values = read_in_this_process(path, names)
     numbers = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     others = {name: value for name, value in values.items() if name not in numbers}
     about = json.dumps({"held": held, "numbers": list(numbers), "others": others})
