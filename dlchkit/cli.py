@@ -47,8 +47,8 @@ def _refuse(reason, code: int) -> int:
 
 
 def tour(options) -> int:
-    """All notebooks in order, each reading the records of those before; ends with the report."""
-    from dlchkit.runs.tour import plan_tour
+    """All notebooks, two at a time, each reading the records of those before; ends with the report."""
+    from dlchkit.runs.tour import AT_A_TIME, plan_tour
 
     columns = ("text", "labels", "group", "min_class_size", "skip_bad_rows", "source")
     settings = {name: value for name in columns if (value := getattr(options, name)) is not None}
@@ -56,7 +56,7 @@ def tour(options) -> int:
     for line in plan.left_out:
         print(f"left out: {line}")
     started = time.monotonic()
-    if _run((plan.sweep,), Path(options.out), _here(1), retry_failed=True):
+    if _run((plan.sweep,), Path(options.out), _here(AT_A_TIME), retry_failed=True):
         return 1
     print(f"The tour took {time.monotonic() - started:.0f} s. Open the report in a browser:\n{plan.report}")
     return 0

@@ -38,8 +38,12 @@ class Worker:
 
 def threads_per_worker(workers: int) -> int:
     """Cores this process may use, shared out; at least one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // workers)
+    return max(1, cores() // workers)
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def start(run: Run, environment: dict) -> Worker:

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlchkit.runs.plan import Sweep
+from dlchkit.runs.run_process import cores
 from dlchkit.runs.run_state import Run
 from dlchkit.runs.sweep_file import plan_sweep
 from dlchkit.storage import resource_folder
+
+
+AT_A_TIME = min(2, cores())  # notebooks; each takes about a gigabyte
 
 
 @dataclass(frozen=True)
