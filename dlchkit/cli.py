@@ -1,6 +1,7 @@
 """The command line: `dlchkit tour`, `run`, `notebooks`, `report`, `sweep`, `results`, `fit` and `bench`."""
 
 import argparse
+import io
 import os
 import shlex
 import shutil
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     from dlchkit.errors import DataError, NotebookFailed
 
+    _write_anything()
     options = _parser().parse_args(arguments)
     try:
         code = options.command(options)
@@ -39,6 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 141
     except OSError as error:
         return _refuse(error, 1)
+
+
+def _write_anything() -> None:
+    """No letter that an output cannot encode, and no output that is closed, stops the work."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _refuse(reason, code: int) -> int:

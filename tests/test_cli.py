@@ -1,6 +1,7 @@
 """Commands as a person types them: what they print and the status they end with."""
 
 import csv
+import io
 import os
 import subprocess
 import sys
@@ -31,6 +32,20 @@ except SystemExit:
 assert "torch" not in sys.modules and "numpy" not in sys.modules
 """
 GOOD = [(str(i), f"word{i % 3} thing", "ab"[i % 2]) for i in range(12)]
+
+
+def test_an_output_that_lacks_a_letter_or_is_closed_stops_nothing(tmp_path, monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+    assert main(["notebooks", str(tmp_path / "図")]) == 0
+    sys.stdout.flush()
+    assert b"\\u56f3" in sys.stdout.buffer.getvalue()
+    assert main(["run", "図.ipynb", "-o", str(tmp_path)]) == 2
+    assert b"'\\u56f3.ipynb' does not exist" in sys.stderr.buffer.getvalue()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["notebooks", str(tmp_path / "mine")]) == 0
+    assert main(["run", "図.ipynb", "-o", str(tmp_path)]) == 2
 
 
 def test_help_needs_no_torch():

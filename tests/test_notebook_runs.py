@@ -1,6 +1,7 @@
 """Strict papermill: what is refused before anything runs, and what a run leaves behind."""
 
 import json
+import sys
 
 import nbformat
 import pytest
@@ -121,7 +122,7 @@ def test_nothing_runs_if_a_parameter_is_wrong(tmp_path):
     ("cell", "said"),
     [
         ("1 / 0", "ZeroDivisionError"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "small.ipynb"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"small.ipynb, cell 2: .*died.*memory"),
         ("pass", "without writing"),
     ],
     ids=["failed cell", "dead kernel", "no record"],
@@ -134,6 +135,22 @@ def test_a_failed_run_says_why_keeps_the_notebook_and_no_old_record(tmp_path, ce
         run_notebook(write_notebook(tmp_path, cell), tmp_path / "out", {})
     assert "\n" not in str(failure.value)
     assert (tmp_path / "out" / "small.ipynb").exists() and not (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_braces_in_a_path_are_letters_and_the_kernel_is_this_interpreters(tmp_path, monkeypatch):
+    gone = tmp_path / "jupyter" / "kernels" / "python3"
+    gone.mkdir(parents=True)
+    spec = {"argv": ["/gone/bin/python", "-m", "ipykernel_launcher"], "display_name": "gone", "language": "python"}
+    (gone / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    folder = tmp_path / "{draft}" / "{n_bits} {"
+    saves = SAVES.replace("record.save", "import sys; record.findings = {'python': sys.executable}; record.save")
+    record = run_notebook(write_notebook(tmp_path, saves), folder, {"n_bits": 32})
+    assert record.findings["python"] == sys.executable
+    assert {"small.ipynb", "result.json"} <= {path.name for path in folder.iterdir()}
+    assert not (tmp_path / "draft").exists()
 
 
 def test_a_notebook_that_is_no_json_is_refused(tmp_path):

@@ -202,14 +202,17 @@ def _execute(path, output, parameters, cell_timeout, progress):
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from dlchkit.runs.kernel import OwnKernelManager
+
     quiet = {"transport_encryption": "auto"}  # newer kernels else warn about plain TCP at each start
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
-                str(path),
-                str(output),
+                _as_written(path),
+                _as_written(output),
                 parameters=parameters,
+                kernel_manager_class=OwnKernelManager,
                 kernel_name="python3",
                 language="python",
                 execution_timeout=cell_timeout,
@@ -224,12 +227,23 @@ def _execute(path, output, parameters, cell_timeout, progress):
         cell = _last_started(output)
         raise NotebookFailed(reason, notebook=path.name, cell=cell, partial=str(output)) from None
     except RuntimeError as error:  # nbclient's DeadKernelError
-        raise NotebookFailed(str(error).splitlines()[0], notebook=path.name, partial=str(output)) from None
+        cell = _last_started(output)
+        reason = str(error).splitlines()[0].strip()
+        if cell is not None:
+            reason = f"{reason}; the system ends a process most often for want of memory"
+        raise NotebookFailed(reason, notebook=path.name, cell=cell, partial=str(output)) from None
+
+
+def _as_written(path: Path) -> str:
+    """A path for papermill, which would fill in parameters between braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _last_started(output):
-    """Position of the cell that ran last: papermill says "completed" of one that ran into its time limit."""
-    cells = json.loads(output.read_text(encoding="utf-8"))["cells"]
-    return max(
-        position for position, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")
-    )
+    """Position of the cell that ran last, None before the first: papermill calls one "completed" that was ended."""
+    try:
+        cells = json.loads(output.read_text(encoding="utf-8"))["cells"]
+    except FileNotFoundError:
+        return None
+    started = [at for at, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
+    return max(started, default=None)

@@ -9,7 +9,6 @@ from dlchkit.runs.run_state import Run
 from dlchkit.runs.sweep_file import plan_sweep
 from dlchkit.storage import resource_folder
 
-
 AT_A_TIME = min(2, cores())  # notebooks; each takes about a gigabyte
 
 
