@@ -41,6 +41,7 @@ def test_an_output_that_lacks_a_letter_or_is_closed_stops_nothing(tmp_path, monk
     sys.stdout.flush()
     assert b"\\u56f3" in sys.stdout.buffer.getvalue()
     assert main(["run", "図.ipynb", "-o", str(tmp_path)]) == 2
+    sys.stderr.flush()
     assert b"'\\u56f3.ipynb' does not exist" in sys.stderr.buffer.getvalue()
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
