@@ -5,8 +5,18 @@ import re
 import numpy as np
 import pytest
 
-from dlchkit.data.scenes import KINDS, SOURCE_KINDS, render_pairs, render_source
-from dlchkit.data.scenes.captions import VAGUE_BY_KIND, WORDS, both_numbers, mention, with_articles, write_caption
+from dlchkit.data.scenes import CLASS_NAMES, KINDS, SOURCE_KINDS, captions_cjk, render_pairs, render_source
+from dlchkit.data.scenes.captions import (
+    PLACES,
+    SIDES,
+    TIMES,
+    VAGUE_BY_KIND,
+    WORDS,
+    both_numbers,
+    mention,
+    with_articles,
+    write_caption,
+)
 from dlchkit.data.scenes.pairs import HABITS, imagine
 from dlchkit.data.scenes.shapes import SHAPES
 
@@ -150,3 +160,38 @@ def test_the_source_world_looks_different(pairs, source):
         return edge.std(1).mean(1)
 
     assert np.median(unevenness(source.pixels)) < 0.5 * np.median(unevenness(pairs.pixels))
+
+
+# --- captions in other languages ---
+
+
+@pytest.mark.parametrize("language", ["ja", "zh"])
+def test_other_languages_caption_the_same_pictures_by_the_same_labels(language):
+    english = render_pairs(30, size=16)
+    other = render_pairs(30, size=16, language=language)
+    assert np.array_equal(english.pixels, other.pixels) and np.array_equal(english.labels, other.labels)
+    assert other.texts == render_pairs(40, size=16, language=language).texts[:30]
+    assert other.texts != render_pairs(30, size=16, seed=1, language=language).texts
+    assert not any(" " in text or text.isascii() for text in other.texts)
+
+
+@pytest.mark.parametrize("language", ["ja", "zh"])
+def test_every_caption_names_or_hints_at_something_shown(language):
+    wording = captions_cjk.WORDINGS[language]
+    pairs = render_pairs(200, size=8, language=language)
+    for text, labels in zip(pairs.texts, pairs.labels, strict=True):
+        shown = [kind for kind, there in zip(KINDS, labels, strict=True) if there]
+        hints = [word for kind in shown for _, word in captions_cjk.vague_words(kind, wording)]
+        words = [word for kind in shown for word in wording.nouns[kind]]
+        assert any(word in text for word in [*hints, *words]), text
+        assert "{" not in text
+
+
+@pytest.mark.parametrize("language", ["ja", "zh"])
+def test_the_tables_of_a_language_are_complete(language):
+    wording = captions_cjk.WORDINGS[language]
+    assert tuple(wording.nouns) == tuple(wording.counters) == KINDS
+    assert wording.class_names == CLASS_NAMES[language] and len(set(wording.class_names)) == len(KINDS)
+    assert all(captions_cjk.vague_words(kind, wording) for kind in KINDS)
+    assert {colour for habit in HABITS.values() for colour in habit.colours} <= set(wording.colours)
+    assert set(wording.times) == set(TIMES) and set(wording.places) == set(PLACES) and set(wording.sides) == set(SIDES)

@@ -9,12 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ImageDraw
 
+from . import captions_cjk
 from .captions import write_caption
 from .drawing import COLOURS, OVERSAMPLE, Pose, gradient, mix, paint, pick, positive_whole, shrink, tones
 from .shapes import LAND, SHAPES, SKY, WATER
 
 KINDS = (*SKY, *WATER, *LAND)
+CLASS_NAMES = {"en": KINDS} | {language: one.class_names for language, one in captions_cjk.WORDINGS.items()}
 PAIRS_STREAM = 1
+CAPTION_STREAMS = {"ja": 3, "zh": 4}
 
 
 class Habit(NamedTuple):
@@ -93,11 +96,11 @@ class Pairs(NamedTuple):
     labels: np.ndarray
 
 
-def render_pairs(n, *, seed=0, size=64) -> Pairs:
+def render_pairs(n, *, seed=0, size=64, language="en") -> Pairs:
     """Draw `n` small landscapes and write a caption for each.
 
-    Pair i depends on `seed`, i and `size` alone, so a longer run starts with
-    the pairs of a shorter one.
+    Pair i depends on `seed`, i, `size` and `language` alone, so a longer run starts with
+    the pairs of a shorter one; the pictures are the same in every language.
 
     Parameters
     ----------
@@ -107,6 +110,8 @@ def render_pairs(n, *, seed=0, size=64) -> Pairs:
         Which world to draw from, at least 0.
     size : int
         Width and height in pixels, at least 1; 32 or more to be readable.
+    language : str
+        Of the captions: "en", "ja" or "zh".
 
     Returns
     -------
@@ -127,10 +132,16 @@ def render_pairs(n, *, seed=0, size=64) -> Pairs:
     for i in range(n):
         rng = np.random.default_rng([seed, PAIRS_STREAM, i])
         scene = imagine(rng)
-        texts.append(write_caption(scene, rng))
+        english = write_caption(scene, rng)  # in every language, since the pictures follow from the same generator
+        texts.append(english if language == "en" else _in_language(scene, language, [seed, i]))
         pixels[i] = draw_scene(scene, rng, size)
         labels[i, [KINDS.index(thing.kind) for thing in scene.things]] = True
     return Pairs(pixels, texts, labels)
+
+
+def _in_language(scene, language, numbers) -> str:
+    rng = np.random.default_rng([numbers[0], CAPTION_STREAMS[language], numbers[1]])
+    return captions_cjk.write_caption(scene, rng, captions_cjk.WORDINGS[language])
 
 
 def imagine(rng) -> Scene:
