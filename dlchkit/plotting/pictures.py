@@ -1,6 +1,5 @@
 """Figures of the data itself: pairs, source images, and the results of queries."""
 
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 
 from dlchkit.data import PairedDataset, SourceDataset
 from dlchkit.errors import DataError
+from dlchkit.plotting.letters import wrapped
 from dlchkit.plotting.style import INK, QUIET, WIDTH, hide, new_figure, styled
 
 _SIDE = 256  # pixels; larger pictures are shrunk before drawing
@@ -222,10 +222,4 @@ def _labels_of(data, row) -> str:
 
 def _wrapped(text: str, inches: float, size: float, n_lines: int) -> str:
     """Break a text into lines that fit a cell; a letter's usual width is 0.58 of the font size."""
-    n_letters = max(8, int(inches * 72 * 0.94 / (0.58 * size)))
-    return "\n".join(textwrap.wrap(text, n_letters, max_lines=n_lines, placeholder=" …"))
-
-
-def _hide(all_axes):
-    for axes in all_axes:
-        axes.set_visible(False)
+    return wrapped(text, max(8, int(inches * 72 * 0.94 / (0.58 * size))), n_lines)

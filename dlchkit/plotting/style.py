@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from dlchkit.metrics.words import in_words as in_words  # pages import it from here
+from dlchkit.plotting.letters import BASE, families_for, leave_out, letters_beyond_base
 from dlchkit.storage import atomic_path
 
 WIDTH = 8.0  # inches
@@ -25,7 +26,7 @@ BITS = ListedColormap(["#dfe8ef", "#17456b"])  # of -1 and +1
 Options = ParamSpec("Options")
 
 _RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": BASE,
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
@@ -87,12 +88,18 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def styled(draw: Callable[Options, Figure]) -> Callable[Options, Figure]:
-    """Run a drawing function in the shared style and leave matplotlib's settings unchanged."""
+    """Run a drawing function in the shared style, and again with more fonts where its texts need them."""
 
     @wraps(draw)
     def with_style(*arguments: Options.args, **options: Options.kwargs) -> Figure:
         with matplotlib.rc_context(_RC):
-            return draw(*arguments, **options)
+            figure = draw(*arguments, **options)
+        letters = letters_beyond_base(figure)
+        if letters:
+            with matplotlib.rc_context(_RC | {"font.family": [BASE, *families_for(letters)]}):
+                figure = draw(*arguments, **options)
+            leave_out(figure, letters)
+        return figure
 
     return with_style
 
