@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlchkit.data.catalog import load
 from dlchkit.plotting import letters, show_pairs
-from dlchkit.plotting.letters import LEFT_OUT, families_for, leave_out, letters_beyond_base, width_of, wrapped
+from dlchkit.plotting.letters import LEFT_OUT, families_for, letters_beyond_base, width_of, wrapped
 from dlchkit.plotting.style import new_figure, png, styled
 
 TEXTS = st.text(st.sampled_from("ab c 猫が、。木กำลังनमस्ते مرحبا é e\u0301 ﷽😀"), max_size=60)
@@ -70,13 +70,13 @@ def test_latin_texts_are_drawn_once_in_the_base_font():
     assert letters_beyond_base(one_line("tabby, größer, ✓ μ")) == frozenset()
 
 
-def test_a_font_is_found_for_what_the_base_font_lacks():
-    (family,) = families_for(frozenset("ℵ"))[:1] or ("",)
-    assert family  # matplotlib's own fonts have it
-    assert families_for(frozenset("𓃠")) == () or "Last Resort" not in families_for(frozenset("𓃠"))[0]
-    figure = one_line("ok")
-    leave_out(figure, frozenset())
-    assert written(figure) == {"ok"}
+def test_fonts_are_chosen_by_the_letters_they_have(monkeypatch):
+    fonts = {"DejaVu Sans": "ab", "A": "猫", "B": "猫犬", "STIXGeneral": "猫犬鳥", "Last Resort": "猫犬鳥魚", "C": "鳥"}
+    monkeypatch.setattr(letters, "_files", lambda: fonts)
+    monkeypatch.setattr(letters, "_has", lambda family, letter: letter in fonts[family])
+    families_for.cache_clear()
+    assert families_for(frozenset("猫犬鳥魚")) == ("B", "C")
+    families_for.cache_clear()
 
 
 def test_japanese_pairs_are_drawn_without_a_warning():

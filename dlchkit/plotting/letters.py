@@ -15,6 +15,7 @@ from matplotlib.ticker import ScalarFormatter
 
 BASE = "DejaVu Sans"  # comes with matplotlib
 LEFT_OUT = "…"  # stands for letters that no font has
+NOT_FOR_TEXT = ("Last Resort", "STIX", "cm")  # matplotlib's boxes, and its fonts for formulas
 _USUAL_WEIGHTS = ("normal", "regular", "book", "medium", "400")
 CLOSING = "、。，．！？：；）」』】》…"  # no line begins with one
 
@@ -30,7 +31,7 @@ def families_for(letters: frozenset[str]) -> tuple[str, ...]:
     """The installed font families that together have most of these letters, the one with the most of them first."""
     chosen = []
     missing = letters
-    candidates = sorted(name for name in _files() if not name.startswith("Last Resort"))  # its glyphs are boxes
+    candidates = sorted(name for name in _files() if not name.startswith(NOT_FOR_TEXT))
     while missing and candidates:
         best = max(candidates, key=lambda name: sum(_has(name, letter) for letter in missing))
         found = frozenset(letter for letter in missing if _has(best, letter))
