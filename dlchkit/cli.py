@@ -62,11 +62,13 @@ def tour(options) -> int:
     """All notebooks, two at a time, each reading the records of those before; ends with the report."""
     from dlchkit.runs.tour import AT_A_TIME, plan_tour
 
-    columns = ("text", "labels", "group", "min_class_size", "skip_bad_rows", "source")
-    settings = {name: value for name in columns if (value := getattr(options, name)) is not None}
+    known = ("text", "labels", "group", "image", "id", "min_class_size", "skip_bad_rows", "follow_links", "source")
+    settings = {name: value for name in known if (value := getattr(options, name)) is not None}
     plan = plan_tour(options.data, Path(options.out), settings=settings, parameters=_pairs(options.parameter))
     for line in plan.left_out:
         print(f"left out: {line}")
+    for line in plan.notes:
+        print(f"note: {line}")
     started = time.monotonic()
     if _run((plan.sweep,), Path(options.out), _here(AT_A_TIME), retry_failed=True):
         return 1
@@ -288,8 +290,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--text", metavar="COL", help="column of texts")
     one.add_argument("--labels", metavar="COL[,COL]", help="label column, or several")
     one.add_argument("--group", metavar="COL", help="column whose equal values stay on one side of the split")
+    one.add_argument("--image", metavar="COL", help="column of picture files")
+    one.add_argument("--id", metavar="COL", help="column of unique ids")
     one.add_argument("--min-class-size", type=int, metavar="N", help="leave out classes with fewer rows")
     one.add_argument("--skip-bad-rows", action="store_true", default=None, help="leave unusable rows out and list them")
+    one.add_argument(
+        "--follow-links", action="store_true", default=None, help="read pictures behind links out of the folder"
+    )
     one.add_argument(
         "--source",
         metavar="DIR",

@@ -78,6 +78,8 @@ def test_mistakes_end_with_2_and_one_line_before_anything_runs(arguments, said, 
     [
         (["--text", "txt"], "no column 'txt'; did you mean 'text'"),
         (["--labels", "lable"], "did you mean 'label'"),
+        (["--image", "txet"], "no column 'txet'; did you mean 'text'"),
+        (["--id", "idd"], "no column 'idd'; did you mean 'id'"),
         (
             ["-p", "classes_per_stage", "[5, 5]"],
             "classes_per_stage is [5, 5]; it must be whole numbers that add up to the data's 2 classes, e.g. [1, 1]",

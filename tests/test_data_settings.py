@@ -43,6 +43,26 @@ def test_a_data_file_lies_beside_its_folder_or_names_one(folder):
     assert read_settings(write_data_file(folder.parent / "far.yaml", folder="elsewhere")).folder == "elsewhere"
 
 
+def test_columns_of_pictures_and_ids_may_have_other_names(folder, refused):
+    text = (folder / "items.csv").read_text().replace("id,image,", "sku,filename,")
+    (folder / "items.csv").write_text(text)
+    file = write_data_file(folder.parent / "mine.yaml", folder="products", labels="kind", image="filename", id="sku")
+    prepared = open_data(file)
+    assert prepared.pairs.ids.tolist() == [str(row) for row in range(12)]
+    assert prepared.pairs.images[3] == str((folder / "3.png").resolve())
+    with refused("no column 'file'", "did you mean 'filename'?"):
+        _ = open_data(file, image="file").pairs
+
+
+def test_settings_that_have_no_effect_are_named(folder):
+    settings = {"n_pairs": 7, "n_source": 7, "image_size": 64, "image_weights": "x", "text_encoder": "bow"}
+    prepared = open_data(folder, labels="kind", **settings)
+    assert [note.split(" is ")[0] for note in prepared.notes] == ["n_pairs", "n_source", "image_size", "image_weights"]
+    np.save(folder / "text_features.npy", np.eye(12))
+    assert "text_encoder is 'bow', which has no effect" in open_data(folder, labels="kind", **settings).notes[-1]
+    assert open_data("scenes", n_pairs=20, n_source=20).notes == []
+
+
 def test_options_win_over_the_data_file_even_with_a_default(folder):
     file = write_data_file(folder.parent / "mine.yaml", folder="products", labels="kind", min_class_size=3)
     assert read_settings(file).min_class_size == 3
@@ -122,7 +142,7 @@ def test_the_small_network_without_source_or_weights_is_refused(folder, refused)
 
 def test_the_record_holds_every_setting_with_defaults_resolved(folder):
     record = open_data(folder, labels="kind").record
-    assert record.keys() == setting_parameters().keys()
+    assert record.keys() == setting_parameters().keys() | {"notes"}
     assert (record["image_encoder"], record["source"]) == ("features", "")
     assert (record["classes_per_stage"], record["epochs"]) == ([1, 1], 40)
 

@@ -132,6 +132,42 @@ def test_small_classes_go_with_the_rows_they_leave_bare(shop):
     assert data.labels.argmax(1).tolist() == [0, 0, 1, 1]
 
 
+# --- names that a person reads as one, or as none ---
+
+
+def test_labels_that_read_alike_are_one(shop):
+    kinds = ["Caf\u00e9", "Cafe\u0301 ", "red  shirt", "red\u00a0shirt", "red shirt|Caf\u00e9\u200b"]
+    with pytest.warns(UserWarning, match="labels written in several ways that read alike count as one"):
+        data = load(shop(label=kinds))
+    assert data.class_names == ("Caf\u00e9", "red shirt")
+    assert data.labels.astype(int).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1], [1, 1]]
+    assert data.notes == ("labels written in several ways that read alike count as one: 'Caf\u00e9', 'red shirt'",)
+
+
+@pytest.mark.parametrize(
+    "column, values, said",
+    [
+        ("label", ["Shoes|SHOES|shoes"] * 5, "classes 'SHOES', 'Shoes', 'shoes' differ by case alone"),
+        ("label", ["hat|nan|NULL|n/a"] * 5, "classes 'NULL', 'n/a', 'nan' are names of nothing"),
+        ("text", ["nan", "a shirt", "NaN", "a shoe", "nan "], "texts 'NaN', 'nan', 'nan ' are names of nothing"),
+        ("maker", ["A", "a", "B", "C", "D"], "groups 'A', 'a' differ by case alone"),
+        ("maker", ["nan", "A", "nan", "C", "D"], "groups 'nan' are names of nothing"),
+        ("maker", ["A  B", "A B", "B", "C", "D"], "groups written in several ways that read alike count as one: 'A B'"),
+    ],
+)
+def test_names_that_need_a_look_get_one_line(shop, column, values, said):
+    folder = shop(**{"maker": list("abcde")} | {column: values})
+    with pytest.warns(UserWarning, match=said):
+        data = load(folder, group="maker")
+    (note,) = data.notes
+    assert note.startswith(said)
+
+
+def test_a_group_is_one_however_it_is_written(shop):
+    data = load_items(shop(maker=["Caf\u00e9  A", "Cafe\u0301 A", "B", "C", "D"]), group="maker")
+    assert data.groups[0] == data.groups[1]
+
+
 # --- bad columns and files ---
 
 
@@ -169,10 +205,18 @@ def test_no_folder_and_no_csv(tmp_path, refused):
         (b"", "no rows"),
         (b"id,image,text,label\n", "no rows"),
         (
-            b"id,image,text,label\na,a.png,one,x\nb,b.png,two\n",
-            "line 3 has another number of cells than the header's 4",
+            b"id,image,text,label\nb,b.png,two\n",
+            "line 2: it has 3 cells, the header has 4",
         ),
-        (b"id,image,text,label\na,a.png,one,two,x\n", "line 2 has another number of cells than the header's 4"),
+        (
+            b"id,image,text,label\na,a.png,one,two,x\n",
+            "line 2: it has 5 cells, the header has 4; quote a cell that holds a comma",
+        ),
+        (b"id;image;text, or title;label\na;a.png;one;x\n", "separates its columns by semicolons"),
+        (b"id\timage\ttext\tlabel\na\ta.png\tone\tx\n", "separates its columns by tabs"),
+        (b'id,"image,text\n"a",label\n', "line 1: the quote that opens cell 2 does not close at its end"),
+        (b"id,image,text,text,label\na,a.png,one,two,x\n", "has the column 'text' twice"),
+        ("id,image,Caf\u00e9, Cafe\u0301,label\na,a.png,one,two,x\n".encode(), "has the column 'Caf\u00e9' twice"),
         ("id,image,text,label\na,a.png,größe,x\n".encode("latin-1"), "not UTF-8"),
     ],
 )
@@ -198,7 +242,7 @@ def cut_short(path):
 BAD_ROWS = {
     "empty text": ({"text": changed(TEXTS, 2, "  ")}, "column 'text' is empty"),
     "empty label": ({"label": changed(KINDS, 2, " | ")}, "column 'label' is empty"),
-    "image not named": ({"image": changed(["pictures/0.png"] * 5, 2, "")}, "is not named"),
+    "image not named": ({"image": changed(["pictures/0.png"] * 5, 2, "")}, "column 'image' is empty"),
     "image absent": (
         {"image": changed(["pictures/0.png"] * 5, 2, "pictures/none.png")},
         "pictures/none.png does not exist",
@@ -243,8 +287,15 @@ def test_a_picture_outside_the_folder_is_not_read(shop, refused, tmp_path, tmp_p
     if as_link:
         (tmp_path / "pictures" / "link.png").symlink_to(elsewhere)
     name = "pictures/link.png" if as_link else str(elsewhere)
-    with refused("line 4: ", name, "outside the folder"):
-        load_items(shop(image=changed(["pictures/0.png"] * 5, 2, name)))
+    folder = shop(image=changed(["pictures/0.png"] * 5, 2, name))
+    said = "is behind a link that leads out of the folder; --follow-links" if as_link else "lies outside the folder"
+    with refused("line 4: ", name, said):
+        load_items(folder)
+    if as_link:
+        assert load_items(folder, follow_links=True).images[2] == str(elsewhere)
+    else:
+        with refused("lies outside the folder"):
+            load_items(folder, follow_links=True)
 
 
 def test_line_numbers_follow_the_file_not_the_rows(shop, refused):
@@ -275,7 +326,7 @@ def test_no_usable_row_at_all_is_refused(shop, refused):
 def test_too_few_classes_or_rows_are_refused(shop, refused):
     with refused("class 'hat'", "one row", "min_class_size"):
         load(shop(label=changed(KINDS, 4, "hat")))
-    with refused("1 classes", "two are needed"):
+    with refused("fewer than two classes with two rows or more ('shoe')", "add rows of others"):
         load(shop(label=["shoe"] * 5))
     with refused("0 classes with 9 rows or more", "lower min_class_size"):
         load(shop(), min_class_size=9)

@@ -132,7 +132,7 @@ def test_the_pku_order_makes_validation_and_query(wikipedia, refused):
         ),
         ({"trainset_txt_img_cat": "a\tb\t4\n" * 12}, ["line 1 is not", "class 1 to 3"]),
         ({"trainset_txt_img_cat": "a\tb\t0\n" * 12}, ["line 1 is not"]),
-        ({"trainset_txt_img_cat": "a\tb\t1\n" * 12}, ["text a occurs twice"]),
+        ({"trainset_txt_img_cat": "a\tb\t1\n" * 12}, ["line 2: id 'a' occurs twice"]),
     ],
 )
 def test_wikipedia_files_that_do_not_fit_are_refused(wikipedia, refused, changes, said):
@@ -269,7 +269,10 @@ def test_an_archive_with_the_least_and_short_names(tmp_path):
         ({"labels": None}, ["needs 'labels'"]),
         ({"labels": np.arange(6)}, ["needs 'labels', a matrix", "shape (6,)"]),
         ({"labels": np.full((6, 2), 2)}, ["labels", "holds 2 in row 0, column 0"]),
-        ({"ids": np.array(list("aabcde"))}, ["ids", "repeat or are empty"]),
+        ({"ids": np.array(list("aabcde"))}, ["row 1: id 'a' occurs twice"]),
+        ({"ids": np.array(["a", "b", "", "c", "d", "e"])}, ["row 2: id is empty"]),
+        ({"class_names": np.array(["sky", "sky"])}, ["several classes are called 'sky'"]),
+        ({"class_names": np.array(["Caf\u00e9", "Cafe\u0301"])}, ["several classes are called 'Caf\u00e9'"]),
         ({"ids": np.array(list("abcd"))}, ["ids", "has 4 rows"]),
         ({"ids": np.ones(6)}, ["ids", "texts or whole numbers"]),
         ({"class_names": np.array(["a", "b", "c"])}, ["class_names", "has 3 rows", "2 classes"]),

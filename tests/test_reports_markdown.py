@@ -488,6 +488,7 @@ def test_a_grid_over_data_sets_makes_a_part_for_each(tmp_path):
     for run in load_plan(tmp_path / "runs" / "many")[1]:
         record = report_pages.made_up(64, run.parameters["seed"], data=run.parameters["data"])
         record.data = {"name": "x", "folder": run.parameters["data"], "min_class_size": 30, "epochs": 7}
+        record.data["notes"] = ["12 pictures stand in 60 rows", "n_pairs has no effect"]
         finish(run, record)
     first, second = read_results([tmp_path / "runs"])
     assert (first.name, first.title) == ("many/scenes", "many, made up: scenes")
@@ -495,6 +496,7 @@ def test_a_grid_over_data_sets_makes_a_part_for_each(tmp_path):
     assert [setting.n_bits for setting in first.settings] == [64]
     assert len(first.done) == len(second.done) == 2
     assert provenance(second)["data settings"] == "folder=wikipedia, min_class_size=30, epochs=7"
+    assert provenance(second)["notes on the data"] == "12 pictures stand in 60 rows; n_pairs has no effect"
     assert "terms of wikipedia" in provenance(second)
     page = tmp_path / "RESULTS.md"
     assert main(["results", str(tmp_path / "runs"), "--page", str(page)]) == 0

@@ -122,6 +122,13 @@ def test_a_stream_that_cannot_be_is_refused(clustered_pairs, refused):
         class_incremental_stream(data[:12], classes_per_stage=[1] * 6, query_fraction=0.1)
 
 
+def test_a_split_of_the_data_without_queries_or_database_is_refused(clustered_pairs, refused):
+    data = clustered_pairs(24)
+    for side, other in (("query", "database"), ("database", "query")):
+        with refused(f"the split that the data bring has no '{side}', only '{other}'"):
+            class_incremental_stream(replace(data, split=np.full(24, other)), classes_per_stage=[3, 3])
+
+
 def several_stages(clustered_pairs):
     return clustered_pairs(600, several_labels=True)
 
@@ -209,6 +216,8 @@ def test_a_stream_file_that_does_not_fit_is_refused(clustered_pairs, tmp_path, r
         load_stream(path, replace(data, class_names=tuple("bcdefg")))
     with refused("labels are not those", "digest"):
         load_stream(path, replace(data, labels=np.roll(data.labels, 1, axis=1)))
+    with refused("ids repeat: 120 items have 119"):
+        load_stream(path, replace(data, ids=np.concatenate([data.ids[:1], data.ids[:-1]])))
     with refused("cannot be read", "save_stream"):
         load_stream(tmp_path / "absent.json", data)
     for content in ("", "[]", '{"stages": 3}', path.read_text()[:200], "\x00\xff"):

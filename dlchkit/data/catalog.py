@@ -1,6 +1,8 @@
 """Find and read data sets: `load` for image-text pairs, `load_source` for the source domain."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +10,9 @@ import numpy as np
 
 from dlchkit.data import PairedDataset, SourceDataset, scenes
 from dlchkit.data.loaders import clip_hashing_files, coco, dcmh_files, items_csv, npz_archive, pascal, wikipedia
+from dlchkit.data.loaders.names import differing_by_case, names_of_nothing
 from dlchkit.data.loaders.row_checks import without_small_classes
+from dlchkit.data.loaders.shared_pictures import keep_pictures_whole
 from dlchkit.data.loaders.source_folder import load_source_folder
 from dlchkit.errors import DataError
 from dlchkit.storage import data_home, datasets_home, made_once
@@ -31,21 +35,25 @@ def _form(title: str, holds: Callable, load: Callable, *options: str) -> Form:
 
 
 FORMS = (
-    _form("a folder with items.csv", items_csv.holds_items, items_csv.load_items, *items_csv.COLUMNS),
+    _form("a folder with items.csv", items_csv.holds_items, items_csv.load_items, *items_csv.COLUMNS, "follow_links"),
     _form("the Wikipedia set", wikipedia.holds_wikipedia, wikipedia.load_wikipedia),
-    _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption"),
+    _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption", "follow_links"),
     _form(
         "index.mat, caption.mat and label.mat",
         clip_hashing_files.holds_captioned,
         clip_hashing_files.load_captioned,
         "images",
         "caption",
+        "follow_links",
     ),
     _form("IAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
     _form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
-    _form("class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal, "caption"),
+    _form(
+        "class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal, "caption", "follow_links"
+    ),
 )
 OPTIONS = frozenset().union(*(form.options for form in FORMS))
+REPEATED = items_csv.COLUMNS | {"follow_links": False}  # option -> the default, which other forms ignore
 
 DCMH_LINKS = "from the links of https://github.com/jiangqy/DCMH-CVPR2017"
 PASCAL_PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
@@ -91,8 +99,14 @@ def load(
     **options
         Options of the loader that reads the form, in `dlchkit.data.loaders`: ``skip_bad_rows`` everywhere;
         ``text``, ``labels``, ``group``, ``image`` and ``id`` name columns of an items.csv; ``images`` and
-        ``caption`` where pictures lie apart or have several texts. Forms without columns ignore column names that
-        repeat the defaults; any other option that a form lacks is refused.
+        ``caption`` where pictures lie apart or have several texts; ``follow_links`` where pictures are files. Forms
+        without columns ignore column names that repeat the defaults; any other option that a form lacks is refused.
+
+    Returns
+    -------
+    PairedDataset
+        Rows of one picture are in one group, see `dlchkit.data.loaders.shared_pictures`; ``notes`` says so. A class
+        name that differs from another by case alone, or names nothing ("nan"), is noted with a warning.
 
     Raises
     ------
@@ -115,7 +129,16 @@ def load(
     form = next(form for form in FORMS if form.holds(place))
     _check_options(options, form.options, f"{place} is {form.title}")
     data = form.load(place, **{name: value for name, value in options.items() if name in form.options})
-    return without_small_classes(data, min_class_size, place)
+    data = without_small_classes(data, min_class_size, place)
+    notes = (
+        *data.notes,
+        *differing_by_case("classes", data.class_names),
+        *names_of_nothing("classes", data.class_names),
+        *names_of_nothing("texts", () if data.texts is None else data.texts.tolist()),
+    )
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return keep_pictures_whole(replace(data, notes=notes))
 
 
 def locate(name_or_path: str | Path, *, root: str | Path | None = None) -> Path:
@@ -142,7 +165,12 @@ def locate(name_or_path: str | Path, *, root: str | Path | None = None) -> Path:
 
 
 def load_source(
-    name_or_path: str | Path = "scenes", *, use: str = "images", n: int = SCENES_SOURCE, seed: int = 0
+    name_or_path: str | Path = "scenes",
+    *,
+    use: str = "images",
+    n: int = SCENES_SOURCE,
+    seed: int = 0,
+    follow_links: bool = False,
 ) -> SourceDataset:
     """Load the labelled, single-modal source domain.
 
@@ -155,11 +183,13 @@ def load_source(
         "images" or "features": what a folder is read for.
     n, seed : int
         How many pictures, and which; for "scenes" only.
+    follow_links : bool
+        Read pictures behind links that lead out of the folder.
     """
     if name_or_path == "scenes":
         pixels, labels = _rendered("source", n, seed, scenes.render_source)
         return SourceDataset(labels=labels, class_names=scenes.SOURCE_KINDS, images=pixels)
-    return load_source_folder(locate_source(name_or_path), use=use)
+    return load_source_folder(locate_source(name_or_path), use=use, follow_links=follow_links)
 
 
 def locate_source(name_or_path: str | Path) -> Path:
@@ -196,7 +226,7 @@ def _check_options(options: dict, taken: frozenset[str], what: str) -> None:
     for name, value in options.items():
         if name not in OPTIONS:
             raise TypeError(f"load() has no option {name!r}; it has {', '.join(sorted(OPTIONS))}")
-        repeats_default = name == "skip_bad_rows" or (name in items_csv.COLUMNS and value == items_csv.COLUMNS[name])
+        repeats_default = name == "skip_bad_rows" or (name in REPEATED and value == REPEATED[name])
         if name not in taken and not repeats_default:
             raise DataError(f"{name} is {value!r}, but {what}, which has no such choice; leave {name} out")
 

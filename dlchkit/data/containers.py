@@ -22,7 +22,7 @@ class _Rows:
     labels: np.ndarray
     class_names: tuple[str, ...]
     __dataclass_fields__: ClassVar[dict[str, Any]]  # every container is a dataclass
-    _whole = ("class_names", "left_out")  # fields that are not rows
+    _whole = ("class_names", "left_out", "notes")  # fields that are not rows
 
     def __post_init__(self):
         for field in self._row_fields():
@@ -80,6 +80,8 @@ class PairedDataset(_Rows):
         Features that the data set brings along.
     left_out : tuple of str
         One line for each row that was unusable and skipped.
+    notes : tuple of str
+        One line for each decision about names, groups and splits that was taken unasked.
     split : str array (n,) or None
         "database", "query" or "validation", where the data set comes with a split of its own.
     """
@@ -93,6 +95,7 @@ class PairedDataset(_Rows):
     image_features: np.ndarray | None = None
     text_features: np.ndarray | None = None
     left_out: tuple = ()
+    notes: tuple = ()
     split: np.ndarray | None = None
 
 

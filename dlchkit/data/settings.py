@@ -30,13 +30,15 @@ class DataSettings:
         a short name for tables; "" for the data file's, else the folder's
     folder : str
         "scenes" (drawn by the kit), the name of a data set below ``$DLCHKIT_DATASETS``, a folder, or a file
-    text, labels, group : str
+    text, labels, group, image, id : str
         columns of items.csv: texts; labels, several columns separated by commas; equal values of ``group``
-        stay on one side of the split
+        stay on one side of the split; picture files; unique names of the rows
     min_class_size : int
         classes with fewer rows are left out
     skip_bad_rows : bool
         leave unusable rows out and list them, instead of stopping at the first
+    follow_links : bool
+        read pictures behind links that lead out of the folder
     source : str
         labelled source domain: "scenes", a folder, "" for none; "auto" is "scenes" where an image encoder
         sees pictures, and none where the data brings its own features
@@ -66,8 +68,11 @@ class DataSettings:
     text: str = "text"
     labels: str = "label"
     group: str = ""
+    image: str = "image"
+    id: str = "id"
     min_class_size: int = 0
     skip_bad_rows: bool = False
+    follow_links: bool = False
     source: str = "auto"
     image_encoder: str = "auto"
     image_weights: str = ""
@@ -83,7 +88,7 @@ class DataSettings:
     @property
     def columns(self) -> dict[str, Any]:
         """The options of `dlchkit.data.catalog.load` that these settings give."""
-        options = ("text", "labels", "group", "min_class_size", "skip_bad_rows")
+        options = ("text", "labels", "group", "image", "id", "min_class_size", "skip_bad_rows", "follow_links")
         return {option: getattr(self, option) for option in options}
 
     def as_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlchkit.data import PairedFeatures, Stage
+from dlchkit.data import PairedDataset, PairedFeatures, Stage
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, digest, read_json
 
@@ -40,7 +40,7 @@ def retrieval_split(
     if len(names) < 2:
         raise DataError(
             f"all {len(groups)} items are in one group ({', '.join(map(repr, names.tolist()))}); "
-            "a split by group needs at least two"
+            "a split by group needs two, and rows of one picture or of equal image features are in one"
         )
     n_queries = min(len(names) - 1, max(1, round(query_fraction * len(names))))
     chosen = np.random.default_rng(seed).permutation(len(names))[:n_queries]
@@ -48,7 +48,9 @@ def retrieval_split(
     return np.flatnonzero(is_query), np.flatnonzero(~is_query)
 
 
-def split_rows(data: PairedFeatures, *, query_fraction: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    data: PairedDataset | PairedFeatures, *, query_fraction: float = 0.15, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Take the split that the data brings, or else make a `retrieval_split` by group.
 
     Returns
@@ -58,6 +60,10 @@ def split_rows(data: PairedFeatures, *, query_fraction: float = 0.15, seed: int 
     """
     if data.split is None:
         return retrieval_split(data.groups, query_fraction=query_fraction, seed=seed)
+    for side in ("query", "database"):
+        if side not in data.split:
+            sides = ", ".join(map(repr, sorted(set(data.split.tolist()))))
+            raise DataError(f"the split that the data bring has no {side!r}, only {sides}; give both, or leave it out")
     return np.flatnonzero(data.split == "query"), np.flatnonzero(data.split == "database")
 
 
@@ -217,6 +223,8 @@ def load_stream(path: str | Path, data: PairedFeatures) -> tuple[Stage, ...]:
             f"the data has {', '.join(data.class_names[:3])}, ..."
         )
     row_of = {item: row for row, item in enumerate(data.ids.tolist())}
+    if len(row_of) < len(data):
+        raise DataError(f"the data's ids repeat: {len(data)} items have {len(row_of)}; each needs an id of its own")
     changed = DataError(
         f"the data's labels are not those that {path} was saved with; its digest {written} does not fit"
     )

@@ -8,7 +8,7 @@ from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFea
 from dlchkit.data.catalog import load, load_source
 from dlchkit.data.scenes import KINDS
 from dlchkit.data.settings import DataSettings, read_settings
-from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, stage_sizes
+from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, split_rows, stage_sizes
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
 from dlchkit.errors import DataError
@@ -68,6 +68,7 @@ class PreparedData:
             f"{self.settings.name}: {len(self.pairs)} pairs of {self.n_classes} classes in stages of "
             f"{self.classes_per_stage}, {self.epochs} epochs; pictures by {self.encoder_name!r}{trained}, "
             f"texts by {self.settings.text_encoder!r}; source: {self.source_name or 'none'}"
+            + "".join(f"\nnote: {line}" for line in self.notes)
         )
 
     @cached_property
@@ -107,7 +108,7 @@ class PreparedData:
         if not self.source_name:
             return None
         use = "features" if self.brings_features else "images"
-        return load_source(self.source_name, use=use, n=self.settings.n_source)
+        return load_source(self.source_name, use=use, n=self.settings.n_source, follow_links=self.settings.follow_links)
 
     @cached_property
     def image_encoder(self) -> ImageEncoder | None:
@@ -168,13 +169,37 @@ class PreparedData:
         )
 
     @property
+    def notes(self) -> list[str]:
+        """A line for each decision that was taken unasked, and for each setting that has no effect on these data."""
+        scenes = self.settings.folder == "scenes"
+        has_effect = {
+            "n_pairs": (scenes, "only scenes are drawn"),
+            "n_source": (self.source_name == "scenes", "only scenes are drawn"),
+            "image_size": (self.encoder_name not in ("features", "small"), "only torchvision's models take one"),
+            "image_weights": (not self.brings_features, "the data's own image features are used"),
+            "text_encoder": (scenes or self.pairs.text_features is None, "the data bring text features of their own"),
+            "split_seed": (scenes or self.pairs.split is None, "the data bring a split of their own"),
+        }
+        given = self.settings.as_dict()
+        defaults = DataSettings().as_dict()
+        return [
+            *self.pairs.notes,
+            *(
+                f"{name} is {given[name]!r}, which has no effect: {reason}"
+                for name, (used, reason) in has_effect.items()
+                if not used and given[name] != defaults[name]
+            ),
+        ]
+
+    @property
     def record(self) -> dict:
-        """Every setting with its defaults resolved, for a run's record."""
+        """Every setting with its defaults resolved, and the notes, for a run's record."""
         resolved = {
             "image_encoder": self.encoder_name,
             "source": self.source_name,
             "classes_per_stage": self.classes_per_stage,
             "epochs": self.epochs,
+            "notes": self.notes,
         }
         return self.settings.as_dict() | resolved
 
@@ -184,14 +209,16 @@ class PreparedData:
         Raises
         ------
         DataError
-            for unreadable data, stages that do not fit its classes, an unknown arrival, a negative number of epochs,
-            an absent source domain or weights file
+            for unreadable data, a split that cannot be, stages that do not fit its classes, an unknown arrival,
+            a negative number of epochs, an absent source domain or weights file
         """
         if self.settings.arrival not in ARRIVALS:
             raise DataError(f"arrival is {self.settings.arrival!r}; it must be one of {', '.join(ARRIVALS)}")
         if self.settings.epochs < 0:
             raise DataError(f"epochs is {self.settings.epochs}; it must be 1 or more, or 0 to suit the data's size")
         check_stages(self.classes_per_stage, self.n_classes)
+        if self.settings.folder != "scenes":
+            split_rows(self.pairs, seed=self.settings.split_seed)
         if self.trains_encoder and not self.source_name:
             raise DataError("image encoder 'small' is trained on a source domain; name one, or give image_weights")
         if self.source_name not in ("", "scenes"):

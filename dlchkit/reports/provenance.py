@@ -110,6 +110,7 @@ def provenance(results: SweepResults) -> dict[str, str]:
         "data": ", ".join(filter(None, [*names, data_in_words(results)])),
         **{f"terms of {name}": terms_of(name) for name in names},
         "data settings": _data_settings(results),
+        "notes on the data": _data_notes(results),
         "fixed parameters": ", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         "seeds": ", ".join(map(str, seeds)),
         "memory of a run at its peak": peak_memory_in_words(results),
@@ -130,8 +131,15 @@ def _data_settings(results: SweepResults) -> str:
         return ""
     defaults = DataSettings().as_dict()
     shared = {name: value for name, value in recorded[0].items() if all(one.get(name) == value for one in recorded)}
-    told = {name: value for name, value in shared.items() if value != defaults.get(name) and name != "name"}
+    apart = ("name", "notes")
+    told = {name: value for name, value in shared.items() if value != defaults.get(name) and name not in apart}
     return ", ".join(f"{name}={without_place(value)}" for name, value in told.items())
+
+
+def _data_notes(results: SweepResults) -> str:
+    """What was decided about the data unasked, each line once; "" where nothing was."""
+    notes = [record.data.get("notes") for record in results.done.values()]
+    return "; ".join(dict.fromkeys(str(line) for lines in notes if isinstance(lines, list) for line in lines))
 
 
 def data_in_words(results: SweepResults) -> str:

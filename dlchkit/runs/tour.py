@@ -22,10 +22,13 @@ class TourPlan:
         its last run writes the report
     left_out : tuple of str
         the rows of the data that are left out, and why
+    notes : tuple of str
+        see `dlchkit.encoders.prepared_data.PreparedData.notes`
     """
 
     sweep: Sweep
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -50,10 +53,9 @@ def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | Non
     """
     given = {"data": data, **settings, **(parameters or {})}
     sweep = plan_sweep(resource_folder("notebooks") / "tour.yaml", folder, parameters=given)
-    return TourPlan(sweep, () if data == "scenes" else _left_out(data, settings))
-
-
-def _left_out(data, settings):
+    if data == "scenes":
+        return TourPlan(sweep)
     from dlchkit.encoders.prepared_data import open_data  # here: it brings torch
 
-    return tuple(open_data(data, **settings).pairs.left_out)
+    prepared = open_data(data, **settings)
+    return TourPlan(sweep, tuple(prepared.pairs.left_out), tuple(prepared.notes))

@@ -1,17 +1,18 @@
 """Read pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat and label.mat."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
+from dlchkit.data.loaders.picture_files import outside_problem
 from dlchkit.data.loaders.row_checks import (
     assemble,
     binary_labels,
     choose_caption,
-    is_inside,
     named_classes,
     read_lines,
 )
@@ -28,7 +29,12 @@ def holds_captioned(place: Path) -> bool:
 
 
 def load_captioned(
-    folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False
+    folder: Path,
+    *,
+    images: str | Path = "",
+    caption: int | str = 0,
+    skip_bad_rows: bool = False,
+    follow_links: bool = False,
 ) -> PairedDataset:
     """Read ``index.mat``, ``caption.mat`` (or ``caption.txt``) and ``label.mat``.
 
@@ -44,6 +50,8 @@ def load_captioned(
         Which of an item's captions, from 0, or "all" joined.
     skip_bad_rows : bool
         Leave rows without picture or caption out and list them in ``left_out``.
+    follow_links : bool
+        Read pictures behind links that lead out of their folder.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def load_captioned(
     if not root.is_dir():
         raise DataError(f"picture folder {root} does not exist; give the folder that holds the pictures as images=")
     texts = [choose_caption(row, caption) for row in captions]
-    files, problems = _resolve(paths, root)
+    files, problems = _resolve(paths, root, follow_links)
     for i, text in enumerate(texts):
         if not text:
             problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
@@ -96,20 +104,26 @@ def _captions(folder) -> list[list[str]]:
     raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
 
 
-def _resolve(paths, root) -> tuple[list[str], dict[int, str]]:
+def _resolve(paths, root, follow_links) -> tuple[list[str], dict[int, str]]:
     """Find for each foreign path a file below root with the same name and most folders in common.
 
     Returns the files, "" where there is none, and the problems by row.
     """
     by_name = {}
-    for folder, _, names in os.walk(root):
+    entered = set()
+    for folder, folders, names in os.walk(root, followlinks=follow_links):
+        if os.path.realpath(folder) in entered:  # a link back to a folder above it
+            folders.clear()
+            continue
+        entered.add(os.path.realpath(folder))
         for name in names:
-            by_name.setdefault(name, []).append((Path(folder) / name).relative_to(root).as_posix())
+            below = (Path(folder) / name).relative_to(root).as_posix()
+            by_name.setdefault(unicodedata.normalize("NFC", name), []).append(below)
     files = []
     problems = {}
     row_of = {}
     for i, path in enumerate(paths):
-        file, problem = _nearest(path, by_name, root)
+        file, problem = _nearest(path, by_name, root, follow_links)
         if file in row_of:
             problem = f"names the picture {file} of row {row_of[file]} again"
         if problem:
@@ -121,18 +135,19 @@ def _resolve(paths, root) -> tuple[list[str], dict[int, str]]:
     return files, problems
 
 
-def _nearest(path, by_name, root) -> tuple[str, str]:
+def _nearest(path, by_name, root, follow_links) -> tuple[str, str]:
     """Find the file with most folders in common, or ("", the problem)."""
-    parts = path.replace("\\", "/").split("/")
+    parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
     candidates = by_name.get(parts[-1], [])
-    common = [_common_end(parts, candidate.split("/")) for candidate in candidates]
+    common = [_common_end(parts, unicodedata.normalize("NFC", candidate).split("/")) for candidate in candidates]
     best = [candidate for candidate, length in zip(candidates, common, strict=True) if length == max(common)]
     if not best:
         return "", f"picture {parts[-1]!r} is not below {root}"
     if len(best) > 1:
         return "", f"picture {path!r} may be {best[0]} or {best[1]} below {root}"
-    if not is_inside(root / best[0], root):
-        return "", f"picture {best[0]} is a link that leads out of {root}"
+    outside = outside_problem(root / best[0], root, follow_links=follow_links)
+    if outside:
+        return "", f"picture {best[0]} {outside}"
     return best[0], ""
 
 

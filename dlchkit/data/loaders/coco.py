@@ -9,7 +9,9 @@ import numpy as np
 
 from dlchkit.data import PairedDataset
 from dlchkit.data.download import fetch
-from dlchkit.data.loaders.row_checks import assemble, choose_caption, is_inside
+from dlchkit.data.loaders.names import spellings
+from dlchkit.data.loaders.picture_files import outside_problem
+from dlchkit.data.loaders.row_checks import assemble, choose_caption
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, read_json
 
@@ -58,7 +60,12 @@ def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
 
 
 def load_coco(
-    folder: Path, *, images: str | Path = "", caption: int | str = 0, skip_bad_rows: bool = False
+    folder: Path,
+    *,
+    images: str | Path = "",
+    caption: int | str = 0,
+    skip_bad_rows: bool = False,
+    follow_links: bool = False,
 ) -> PairedDataset:
     """Read captions and instances, and the pictures they belong to.
 
@@ -74,13 +81,16 @@ def load_coco(
     skip_bad_rows : bool
         Leave out pictures without that caption or without a file, and parts without a folder of pictures, and list
         them in ``left_out``.
+    follow_links : bool
+        Read pictures that are links out of their part's folder.
 
     Returns
     -------
     PairedDataset
         Picture files and texts. Labels are the categories in the order of their ids: true where the picture has at
         least one instance, crowds included. Pictures without any instance are left out, one line each. Ids are
-        COCO's image ids. ``split`` is None: COCO's own parts are not a retrieval split.
+        COCO's image ids, or "PART/ID" where parts use the same ones. ``split`` is None: COCO's own parts are not a
+        retrieval split.
     """
     parts = [part for part in PARTS if _annotation(folder, "instances", part).is_file()]
     if len({part[-4:] for part in parts}) > 1:
@@ -95,11 +105,16 @@ def load_coco(
             f"{bare[0]} has annotations but no pictures: "
             f"fetch {bare[0]}.zip from {PAGE} and unpack it to {folder / bare[0]}{hint}"
         )
-    read = [_read_part(folder, part, found, caption) for part, found in pictures.items()]
+    read = [_read_part(folder, part, found, caption, follow_links) for part, found in pictures.items()]
     categories = read[0][0]
     if any(others != categories for others, _ in read):
         raise DataError(f"the parts in {folder} have different categories; they must come from one release")
-    ids, files, labels, texts, problems = zip(*(row for _, rows in read for row in rows), strict=True)
+    rows = [(part, *row) for part, (_, of_part) in zip(pictures, read, strict=True) for row in of_part]
+    if not rows:
+        raise DataError(f"{folder} has annotations of no image at all")
+    part_of, ids, files, labels, texts, problems = zip(*rows, strict=True)
+    if len(set(ids)) < len(ids):
+        ids = [f"{part}/{id}" for part, id in zip(part_of, ids, strict=True)]
     return assemble(
         ids=ids,
         labels=np.array(labels),
@@ -113,7 +128,7 @@ def load_coco(
     )
 
 
-def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
+def _read_part(folder, part, pictures, caption, follow_links) -> tuple[tuple, list]:
     """Read the category names in the order of their ids, and id, file, labels, text and problem of every picture."""
     path = _annotation(folder, "instances", part)
     instances = _read_json(path, ("images", "annotations", "categories"))
@@ -122,7 +137,11 @@ def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
     try:
         categories = sorted((c["id"], _text(c["name"])) for c in instances["categories"])
         column = {id: position for position, (id, _) in enumerate(categories)}
+        if len(column) < len(categories):
+            raise DataError(f"{path} gives several categories one id; each needs an id of its own")
         labels = {picture["id"]: np.zeros(len(categories), dtype=bool) for picture in instances["images"]}
+        if len(labels) < len(instances["images"]):
+            raise DataError(f"{path} gives several images one id; each needs an id of its own")
         texts = {id: [] for id in labels}
         for annotation in instances["annotations"]:
             labels[annotation["image_id"]][column[annotation["category_id"]]] = True
@@ -137,9 +156,12 @@ def _read_part(folder, part, pictures, caption) -> tuple[tuple, list]:
     rows = []
     for id, name in named:
         text = choose_caption(texts[id], caption)
+        name = next((form for form in spellings(name) if form in there), name)
         problem = None if text else f"has no caption at position {caption}"
-        if name not in there or not is_inside(pictures / name, pictures):
+        if name not in there:
             problem = f"picture {name} is not in {pictures}"
+        elif outside := outside_problem(pictures / name, pictures, follow_links=follow_links):
+            problem = f"picture {name} {outside}"
         rows.append((str(id), str(pictures.resolve() / name), labels[id], text, problem))
     return tuple(name for _, name in categories), rows
 

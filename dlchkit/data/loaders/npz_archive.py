@@ -51,9 +51,6 @@ def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
                 f"{name} in {path} has {len(values)} rows, "
                 f"labels have {n} rows and {n_classes} classes; they must agree"
             )
-    for name in {"ids", "class_names"} & names.keys():
-        if len(set(names[name].tolist())) != len(names[name]) or "" in names[name]:
-            raise DataError(f"{name} in {path} repeat or are empty; each must be a name of its own")
     if "class_names" in names:
         class_names = tuple(names["class_names"].tolist())
     else:

@@ -1,11 +1,13 @@
 """Read Pascal Sentence (Rashtchian et al. 2010): pictures of 20 classes, five sentences each, a folder per class."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.row_checks import assemble, choose_caption, image_problem, is_inside, read_lines
+from dlchkit.data.loaders.picture_files import outside_problem
+from dlchkit.data.loaders.row_checks import assemble, choose_caption, image_problem, read_lines
 from dlchkit.errors import DataError
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -18,7 +20,9 @@ def holds_pascal(place: Path) -> bool:
     return not _found(place, (".txt",)).keys().isdisjoint(_found(place, PICTURES))
 
 
-def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool = False) -> PairedDataset:
+def load_pascal(
+    folder: Path, *, caption: int | str = "all", skip_bad_rows: bool = False, follow_links: bool = False
+) -> PairedDataset:
     """Read pictures ``CLASS/NAME.jpg`` and their sentences ``CLASS/NAME.txt``.
 
     Parameters
@@ -30,6 +34,8 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
         Which of a picture's sentences, from 0, or "all" joined into one text.
     skip_bad_rows : bool
         Leave out pictures that cannot be read or have no sentence, and list them.
+    follow_links : bool
+        Read pictures behind links that lead out of the folder.
 
     Returns
     -------
@@ -48,9 +54,9 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
         texts.append(choose_caption(sentences, caption))
         if name not in pictures:
             problems[i] = "has sentences but no picture"
-        elif not is_inside(pictures[name], folder):
-            problems[i] = "is a link that leads out of the folder"
-        elif problem := image_problem(pictures[name]):
+        elif problem := (
+            outside_problem(pictures[name], folder, follow_links=follow_links) or image_problem(pictures[name])
+        ):
             problems[i] = problem
         elif not texts[i]:
             problems[i] = f"has no sentence at position {caption}" if sentences else "has no sentences"
@@ -72,7 +78,7 @@ def _found(folder, suffixes) -> dict[str, Path]:
     for path in sorted((*folder.glob("*/*.*"), *folder.glob("*/*/*.*"))):
         below = path.relative_to(folder)
         if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in below.parts):
-            name = f"{path.parent.name}/{path.stem}"
+            name = unicodedata.normalize("NFC", f"{path.parent.name}/{path.stem}")
             if name in found:
                 raise DataError(f"{folder} holds {name} twice: {found[name].relative_to(folder)} and {below}; keep one")
             found[name] = path

@@ -1,5 +1,6 @@
 """Checks that every loader makes of its rows, each refused in one line."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dlchkit.data import PairedDataset
+from dlchkit.data.loaders.names import one_form
 from dlchkit.errors import DataError
 
 
@@ -22,14 +24,17 @@ def assemble(
     skip_bad_rows: bool,
     groups: Sequence[str] | np.ndarray | None = None,
     left_out: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
     **fields: Any,
 ) -> PairedDataset:
     """Put rows together; rows without a label are left out and listed, unusable rows refused.
 
+    Every loader ends here, and here the names are checked: ids and classes are unique.
+
     Parameters
     ----------
     ids : sequence of str
-        n unique names.
+        n names; a row whose name is empty, or that of a usable row before it, is unusable.
     labels : bool array (n, n_classes)
     class_names : tuple of str
         Names of the columns of ``labels``.
@@ -41,20 +46,20 @@ def assemble(
         Leave unusable rows out and list them in ``left_out``.
     groups : sequence of str or None
         n names; None makes every row a group of its own.
-    left_out : tuple of str
-        Lines to begin the list with.
+    left_out, notes : tuple of str
+        Lines to begin these lists with.
     **fields
         Further fields of `PairedDataset` with n rows each, or None.
     """
-    if problems and not skip_bad_rows:
-        first = min(problems)
-        more = f" (and {len(problems) - 1} more rows)" if len(problems) > 1 else ""
-        raise DataError(
-            f"{row_name(first)}: {problems[first]}{more}; "
-            "mend the row, or leave such rows out with --skip-bad-rows (in Python: skip_bad_rows=True)"
-        )
+    class_names = tuple(map(one_form, class_names))
+    wrong = next((name for name, count in Counter(class_names).items() if count > 1 or not name), None)
+    if wrong is not None:
+        raise DataError(f"{row_name(0)}: several classes are called {wrong!r}, or one nothing; each needs its own name")
+    problems = _problems_of_ids(ids, problems) | dict(problems)
+    if not skip_bad_rows:
+        refuse_problems(problems, row_name)
     unlabelled = {i: f"{ids[i]} has no label" for i in np.flatnonzero(~labels.any(1)).tolist()}
-    reasons = unlabelled | dict(problems)
+    reasons = unlabelled | problems
     kept = np.array([i for i in range(len(ids)) if i not in reasons], dtype=np.int64)
     lines = [f"{row_name(i)}: {reasons[i]}" for i in sorted(reasons)]
     if len(kept) == 0:
@@ -63,11 +68,34 @@ def assemble(
     return PairedDataset(
         ids=names,
         labels=labels[kept],
-        class_names=tuple(class_names),
+        class_names=class_names,
         groups=names if groups is None else np.asarray(groups, dtype=np.str_)[kept],
         left_out=(*left_out, *lines),
+        notes=notes,
         **{name: values if values is None else values[kept] for name, values in fields.items()},
     )
+
+
+def refuse_problems(problems: Mapping[int, str], row_name: Callable[[int], str]) -> None:
+    """Refuse the first of these rows, if there are any; see `assemble`."""
+    if problems:
+        first = min(problems)
+        more = f" (and {len(problems) - 1} more rows)" if len(problems) > 1 else ""
+        raise DataError(
+            f"{row_name(first)}: {problems[first]}{more}; "
+            "mend the row, or leave such rows out with --skip-bad-rows (in Python: skip_bad_rows=True)"
+        )
+
+
+def _problems_of_ids(ids, problems) -> dict[int, str]:
+    seen = set()
+    found = {}
+    for i, name in enumerate(map(str, ids)):
+        if i not in problems:
+            if not name or name in seen:
+                found[i] = f"id {name!r} occurs twice" if name else "id is empty"
+            seen.add(name)
+    return found
 
 
 def without_small_classes(data: PairedDataset, min_class_size: int, place: Path) -> PairedDataset:
@@ -81,9 +109,15 @@ def without_small_classes(data: PairedDataset, min_class_size: int, place: Path)
             f"class {data.class_names[lonely]!r} in {place} has {count}; a class needs two at least: "
             "add rows, or set min_class_size to 2 to leave it out"
         )
-    if len(kept) < 2:
+    if len(kept) < 2 and min_class_size > 2:
         raise DataError(
             f"{place} has {len(kept)} classes with {min_class_size} rows or more; two are needed: lower min_class_size"
+        )
+    if len(kept) < 2:
+        names = ", ".join(repr(data.class_names[c]) for c in kept) or "none"
+        raise DataError(
+            f"{place} has fewer than two classes with two rows or more ({names}); "
+            "add rows of others, or take labels that tell the rows apart"
         )
     if len(kept) == len(size):
         return data
@@ -143,14 +177,6 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path} does not exist") from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-
-
-def is_inside(path: Path, folder: Path) -> bool:
-    """Tell whether a path, with every ``..`` and link followed, lies in a folder."""
-    try:
-        return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
-        return False
 
 
 def image_problem(path: Path) -> str | None:

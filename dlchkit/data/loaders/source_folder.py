@@ -6,11 +6,12 @@ import numpy as np
 
 from dlchkit.data import SourceDataset
 from dlchkit.data.loaders.npy_files import read_array, read_features
+from dlchkit.data.loaders.picture_files import pictures_below, visible
 from dlchkit.data.loaders.row_checks import image_problem, read_lines
 from dlchkit.errors import DataError
 
 
-def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
+def load_source_folder(folder: Path, *, use: str, follow_links: bool = False) -> SourceDataset:
     """Read a labelled source domain: stored features, or one folder of pictures per class.
 
     Parameters
@@ -18,8 +19,10 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
     folder : Path
         Class names come from ``classes.tsv`` (key, name) in it, where that exists.
     use : str
-        "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,); "images" reads ``images/CLASS/*``
-        (or ``CLASS/*``).
+        "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,); "images" reads the pictures below
+        ``images/CLASS`` (or ``CLASS``), in folders of any depth.
+    follow_links : bool
+        Read pictures behind links that lead out of the folder.
     """
     names = {}
     if (folder / "classes.tsv").is_file():
@@ -28,7 +31,7 @@ def load_source_folder(folder: Path, *, use: str) -> SourceDataset:
     if use == "features":
         return _source_of_features(folder, names)
     if use == "images":
-        return _source_of_images(folder / "images" if (folder / "images").is_dir() else folder, names)
+        return _source_of_images(folder, names, follow_links)
     raise DataError(f"use is {use!r}; a source folder is read for its 'images' or 'features'")
 
 
@@ -57,13 +60,18 @@ def _source_of_features(folder, names):
     return SourceDataset(labels=labels.astype(np.int64), class_names=class_names, image_features=features)
 
 
-def _source_of_images(root, names):
-    classes = [child for child in _visible(root) if child.is_dir()]
+def _source_of_images(folder, names, follow_links):
+    root = folder / "images" if (folder / "images").is_dir() else folder
+    classes = [child for child in visible(root) if child.is_dir()]
     if len(classes) < 2:
         raise DataError(
             f"{root} holds {len(classes)} class folders; a source of pictures needs one folder per class, two at least"
         )
-    files = [(path, c) for c, child in enumerate(classes) for path in _visible(child) if path.is_file()]
+    files = [
+        (path, c)
+        for c, child in enumerate(classes)
+        for path in pictures_below(child, folder, follow_links=follow_links)
+    ]
     bare = set(range(len(classes))) - {c for _, c in files}
     if bare:
         raise DataError(f"class folder {classes[min(bare)]} holds no picture; add some, or remove the folder")
@@ -76,8 +84,3 @@ def _source_of_images(root, names):
         class_names=tuple(names.get(child.name, child.name) for child in classes),
         images=np.array([str(path.resolve()) for path, _ in files]),
     )
-
-
-def _visible(folder):
-    """List the files and folders by name, without hidden ones such as .DS_Store and .ipynb_checkpoints."""
-    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))

@@ -54,10 +54,6 @@ def load_wikipedia(folder: Path, *, skip_bad_rows: bool = False) -> PairedDatase
     train = _read_list(folder / TRAIN, len(class_names), len(image_train), len(text_train))
     test = _read_list(folder / TEST, len(class_names), len(image_test), len(text_test))
     ids, rows, labels = (np.concatenate(columns) for columns in zip(train, test, strict=True))
-    names, count = np.unique(ids, return_counts=True)
-    if count.max(initial=0) > 1:
-        twice = names[count.argmax()]
-        raise DataError(f"text {twice} occurs twice in the lists of {folder}; every text belongs to one list, once")
     image = np.concatenate([image_train, image_test]).astype(np.float32)
     text = np.concatenate([text_train, text_test]).astype(np.float32)
     return assemble(
