@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from dlchkit.data.scenes import CLASS_NAMES, KINDS, SOURCE_KINDS, captions_cjk, render_pairs, render_source
+from dlchkit import load, open_data
+from dlchkit.data.scenes import KINDS, SOURCE_KINDS, captions_cjk, class_names, render_pairs, render_source
 from dlchkit.data.scenes.captions import (
     PLACES,
     SIDES,
@@ -191,7 +192,19 @@ def test_every_caption_names_or_hints_at_something_shown(language):
 def test_the_tables_of_a_language_are_complete(language):
     wording = captions_cjk.WORDINGS[language]
     assert tuple(wording.nouns) == tuple(wording.counters) == KINDS
-    assert wording.class_names == CLASS_NAMES[language] and len(set(wording.class_names)) == len(KINDS)
+    assert wording.class_names == class_names(language) and len(set(wording.class_names)) == len(KINDS)
     assert all(captions_cjk.vague_words(kind, wording) for kind in KINDS)
     assert {colour for habit in HABITS.values() for colour in habit.colours} <= set(wording.colours)
     assert set(wording.times) == set(TIMES) and set(wording.places) == set(PLACES) and set(wording.sides) == set(SIDES)
+
+
+def test_scenes_are_loaded_in_a_language_or_refused(refused):
+    data = load("scenes", n=30, language="ja")
+    assert data.class_names == class_names("ja") and data.texts.tolist() == render_pairs(30, language="ja").texts
+    assert np.array_equal(data.images, load("scenes", n=30).images)
+    prepared = open_data("scenes", n_pairs=30, language="zh")
+    assert prepared.pairs.class_names == class_names("zh") and prepared.record["language"] == "zh"
+    with refused("'de'", "en, ja, zh"):
+        open_data("scenes", language="de").check()
+    with refused("'de'", "en, ja, zh"):
+        load("scenes", language="de")

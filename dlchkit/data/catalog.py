@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ def load(
     *,
     n: int = SCENES_PAIRS,
     seed: int = 0,
+    language: str = "en",
     min_class_size: int = 0,
     root: str | Path | None = None,
     download: bool = False,
@@ -90,6 +92,8 @@ def load(
         by the files it holds.
     n, seed : int
         How many scenes, and which; for "scenes" only.
+    language : str
+        Of the scenes' captions and classes: "en", "ja" or "zh"; the pictures are the same.
     min_class_size : int
         Classes with fewer rows are left out, with the rows that then have no label.
     root : str, Path or None
@@ -121,7 +125,7 @@ def load(
     """
     if name_or_path == "scenes":
         _check_options(options, frozenset(), "scenes is drawn by the kit")
-        data = _scenes(n, seed)
+        data = _scenes(n, seed, language)
         return without_small_classes(data, min_class_size, Path("scenes")) if min_class_size else data
     if download:
         _download(name_or_path, root)
@@ -231,10 +235,12 @@ def _check_options(options: dict, taken: frozenset[str], what: str) -> None:
             raise DataError(f"{name} is {value!r}, but {what}, which has no such choice; leave {name} out")
 
 
-def _scenes(n, seed) -> PairedDataset:
-    pixels, texts, labels = _rendered("pairs", n, seed, scenes.render_pairs)
+def _scenes(n, seed, language) -> PairedDataset:
+    names = scenes.class_names(language)
+    part = "pairs" if language == "en" else f"pairs-{language}"
+    pixels, texts, labels = _rendered(part, n, seed, partial(scenes.render_pairs, language=language))
     ids = np.array([f"scene-{i:05d}" for i in range(n)])
-    return PairedDataset(ids=ids, labels=labels, class_names=scenes.KINDS, groups=ids, images=pixels, texts=texts)
+    return PairedDataset(ids=ids, labels=labels, class_names=names, groups=ids, images=pixels, texts=texts)
 
 
 def _rendered(part: str, n: int, seed: int, render: Callable) -> list[np.ndarray]:

@@ -53,6 +53,8 @@ class DataSettings:
         "tfidf", "bow", "trained", or a sentence-transformers model
     n_pairs, n_source : int
         how many scenes, and how many source pictures, to render
+    language : str
+        of the scenes' captions and classes: "en", "ja" or "zh"
     classes_per_stage : list of int
         classes that arrive in each stage; [] for about 40% in the first of three to five stages
     arrival : str
@@ -80,6 +82,7 @@ class DataSettings:
     text_encoder: str = "tfidf"
     n_pairs: int = 1600
     n_source: int = 2000
+    language: str = "en"
     classes_per_stage: list[int] = field(default_factory=list)
     arrival: str = "last"
     epochs: int = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage
 from dlchkit.data.catalog import load, load_source
-from dlchkit.data.scenes import KINDS
+from dlchkit.data.scenes import KINDS, class_names
 from dlchkit.data.settings import DataSettings, read_settings
 from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, split_rows, stage_sizes
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
@@ -74,7 +74,8 @@ class PreparedData:
     @cached_property
     def pairs(self) -> PairedDataset:
         """The image-text pairs."""
-        return load(self.settings.folder, **self.settings.columns, n=self.settings.n_pairs)
+        settings = self.settings
+        return load(settings.folder, **settings.columns, n=settings.n_pairs, language=settings.language)
 
     @property
     def brings_features(self) -> bool:
@@ -174,6 +175,7 @@ class PreparedData:
         scenes = self.settings.folder == "scenes"
         has_effect = {
             "n_pairs": (scenes, "only scenes are drawn"),
+            "language": (scenes, "only scenes are captioned by the kit"),
             "n_source": (self.source_name == "scenes", "only scenes are drawn"),
             "image_size": (self.encoder_name not in ("features", "small"), "only torchvision's models take one"),
             "image_weights": (not self.brings_features, "the data's own image features are used"),
@@ -212,6 +214,8 @@ class PreparedData:
             for unreadable data, a split that cannot be, stages that do not fit its classes, an unknown arrival,
             a negative number of epochs, an absent source domain or weights file
         """
+        if self.settings.folder == "scenes":
+            class_names(self.settings.language)
         if self.settings.arrival not in ARRIVALS:
             raise DataError(f"arrival is {self.settings.arrival!r}; it must be one of {', '.join(ARRIVALS)}")
         if self.settings.epochs < 0:

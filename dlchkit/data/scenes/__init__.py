@@ -5,9 +5,9 @@
 the image network that the target is looked at with. Nothing is downloaded.
 """
 
-from .pairs import CLASS_NAMES, KINDS, Pairs, render_pairs
+from .pairs import KINDS, Pairs, class_names, render_pairs
 from .source import SOURCE_KINDS, Source, render_source
 
 VERSION = 1  # of what is drawn: raise it when the same seed gives other pictures or captions
 
-__all__ = ["CLASS_NAMES", "KINDS", "SOURCE_KINDS", "VERSION", "Pairs", "Source", "render_pairs", "render_source"]
+__all__ = ["KINDS", "SOURCE_KINDS", "VERSION", "Pairs", "Source", "class_names", "render_pairs", "render_source"]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ImageDraw
 
+from dlchkit.errors import DataError
+
 from . import captions_cjk
 from .captions import write_caption
 from .drawing import COLOURS, OVERSAMPLE, Pose, gradient, mix, paint, pick, positive_whole, shrink, tones
@@ -126,6 +128,7 @@ def render_pairs(n, *, seed=0, size=64, language="en") -> Pairs:
     ((3, 32, 32, 3), 3, (3, 16))
     """
     n, size = positive_whole("n", n), positive_whole("size", size)
+    class_names(language)
     pixels = np.empty((n, size, size, 3), np.uint8)
     texts = []
     labels = np.zeros((n, len(KINDS)), bool)
@@ -142,6 +145,13 @@ def render_pairs(n, *, seed=0, size=64, language="en") -> Pairs:
 def _in_language(scene, language, numbers) -> str:
     rng = np.random.default_rng([numbers[0], CAPTION_STREAMS[language], numbers[1]])
     return captions_cjk.write_caption(scene, rng, captions_cjk.WORDINGS[language])
+
+
+def class_names(language: str) -> tuple[str, ...]:
+    """The names of `KINDS` in a language; refused where there are no captions in it."""
+    if language not in CLASS_NAMES:
+        raise DataError(f"scenes have no captions in language {language!r}; there are {', '.join(CLASS_NAMES)}")
+    return CLASS_NAMES[language]
 
 
 def imagine(rng) -> Scene:
