@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from dlchkit.data import SourceDataset, catalog
+from dlchkit.data.content import content_digest
 from dlchkit.encoders import cache
-from dlchkit.encoders.cache import cached_features, content_digest
+from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.heads import HashHead
 from dlchkit.encoders.images import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder, small_network, without_classifier
 from dlchkit.encoders.pretrain import Pretrained, pretrain_small_network, pretrained_network

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dlchkit.data.catalog import load
+from dlchkit.data.content import content_digest
 from dlchkit.data.loaders import mat_subprocess
 from dlchkit.data.loaders.hdf5_pictures import StoredImages
 from dlchkit.data.loaders.mat_files import find_key, read_matrix, row_axis
-from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import as_pixels
 
 N, TAGS, CLASSES, HEIGHT, WIDTH = 11, 5, 4, 6, 8
@@ -148,7 +148,7 @@ def test_usual_column_names_are_ignored_and_others_refused(three_files, refused)
     for options in ({"text": "caption"}, {"labels": "kind"}, {"group": "sku"}, {"caption": 1}):
         with refused(f"{next(iter(options))} is ", "IAll, YAll and LAll", "leave"):
             load(folder, **options)
-    with pytest.raises(TypeError, match="no option 'lable'; it has caption, group"):
+    with pytest.raises(TypeError, match="no option 'lable'; it has caption, follow_links, group"):
         load(folder, lable="x")
 
 

@@ -1,17 +1,22 @@
 """A data set by its settings, with the source domain, encoders and frozen features that belong to it."""
 
+import json
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage
 from dlchkit.data.catalog import load, load_source
+from dlchkit.data.content import dataset_digest, model_digest
 from dlchkit.data.scenes import KINDS, class_names
 from dlchkit.data.settings import DataSettings, read_settings
 from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, split_rows, stage_sizes
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
 from dlchkit.errors import DataError
+from dlchkit.storage import digest
 
 
 def open_data(
@@ -204,6 +209,27 @@ class PreparedData:
             "notes": self.notes,
         }
         return self.settings.as_dict() | resolved
+
+    @property
+    def state(self) -> str:
+        """A digest of what a run reads: settings, and content of data, source, weights and text model.
+
+        Data that are not on this machine, or cannot be read, count by their settings alone.
+        """
+        said = self.settings.as_dict()
+        del said["name"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `check` says them
+            if self.settings.folder != "scenes":
+                with suppress(DataError):
+                    said["folder"] = dataset_digest(self.pairs)
+            with suppress(DataError):
+                if self.source_name not in ("", "scenes") and self.source is not None:
+                    said["source"] = dataset_digest(self.source)
+        for name in ("image_weights", "text_encoder"):
+            if said[name] and Path(said[name]).exists():
+                said[name] = model_digest(Path(said[name]))
+        return digest(json.dumps(said, sort_keys=True))
 
     def check(self) -> None:
         """Read the data, and refuse settings that a run would refuse after minutes; nothing is trained or encoded.

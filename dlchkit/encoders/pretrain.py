@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dlchkit.data import SourceDataset
-from dlchkit.encoders.cache import content_digest
+from dlchkit.data.content import content_digest
 from dlchkit.encoders.images import ImageEncoder, as_pixels, normalise, small_network, without_classifier
 from dlchkit.errors import DataError
 from dlchkit.storage import data_home, digest, made_once
