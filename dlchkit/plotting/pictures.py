@@ -1,15 +1,14 @@
 """Figures of the data itself: pairs, source images, and the results of queries."""
 
 import textwrap
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from dlchkit.data import PairedDataset, SourceDataset
+from dlchkit.data.picture_file import open_picture
 from dlchkit.errors import DataError
 from dlchkit.plotting.style import INK, QUIET, WIDTH, hide, new_figure, styled
 
@@ -188,7 +187,9 @@ def _draw_item(axes, data, row, *, inches):
 
 
 def _draw_picture(axes, item):
-    axes.imshow(open_picture(item), interpolation="lanczos")
+    picture = open_picture(item)
+    picture.thumbnail((_SIDE, _SIDE))
+    axes.imshow(picture, interpolation="lanczos")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -198,18 +199,6 @@ def _draw_text(axes, text, inches):
     axes.spines[:].set_visible(False)
     centred = {"transform": axes.transAxes, "ha": "center", "va": "center"}
     axes.text(0.5, 0.5, _wrapped(text, inches * 0.9, 8.5, 7), fontsize=8.5, **centred)
-
-
-def open_picture(item: np.ndarray | str | Path) -> Image.Image:
-    """Open an RGB picture for drawing, at most 256 pixels wide and high, from pixels or a file's path."""
-    try:
-        picture = Image.fromarray(item) if isinstance(item, np.ndarray) else Image.open(item)
-        with picture:
-            picture = picture.convert("RGB")
-    except OSError as error:
-        raise DataError(f"image file {item} cannot be shown ({error}); replace it, or leave its row out") from None
-    picture.thumbnail((_SIDE, _SIDE))
-    return picture
 
 
 def _caption(data, row) -> str:
@@ -224,8 +213,3 @@ def _wrapped(text: str, inches: float, size: float, n_lines: int) -> str:
     """Break a text into lines that fit a cell; a letter's usual width is 0.58 of the font size."""
     n_letters = max(8, int(inches * 72 * 0.94 / (0.58 * size)))
     return "\n".join(textwrap.wrap(text, n_letters, max_lines=n_lines, placeholder=" …"))
-
-
-def _hide(all_axes):
-    for axes in all_axes:
-        axes.set_visible(False)

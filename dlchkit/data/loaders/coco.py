@@ -10,6 +10,7 @@ import numpy as np
 from dlchkit.data import PairedDataset
 from dlchkit.data.download import fetch
 from dlchkit.data.loaders.row_checks import assemble, choose_caption, is_inside
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, read_json
 
@@ -72,8 +73,8 @@ def load_coco(
     caption : int or str
         Which of a picture's captions in the order of the file, from 0 (the first), or "all" joined.
     skip_bad_rows : bool
-        Leave out pictures without that caption or without a file, and parts without a folder of pictures, and list
-        them in ``left_out``.
+        Leave out pictures without that caption or without a readable file, and parts without a folder of pictures,
+        and list them in ``left_out``.
 
     Returns
     -------
@@ -100,13 +101,17 @@ def load_coco(
     if any(others != categories for others, _ in read):
         raise DataError(f"the parts in {folder} have different categories; they must come from one release")
     ids, files, labels, texts, problems = zip(*(row for _, rows in read for row in rows), strict=True)
+    problems = {i: problem for i, problem in enumerate(problems) if problem}
+    named = {i: Path(file) for i, file in enumerate(files) if i not in problems}
+    unreadable = unreadable_pictures(named.values())
+    problems |= {i: f"picture {path} {unreadable[path]}" for i, path in named.items() if path in unreadable}
     return assemble(
         ids=ids,
         labels=np.array(labels),
         class_names=categories,
         images=np.array(files),
         texts=np.array(texts),
-        problems={i: problem for i, problem in enumerate(problems) if problem},
+        problems=problems,
         row_name=lambda i: f"{folder} image {ids[i]}",
         skip_bad_rows=skip_bad_rows,
         left_out=tuple(f"{part}: left out whole, it has no folder of pictures" for part in bare),

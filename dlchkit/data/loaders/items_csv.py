@@ -8,7 +8,8 @@ import numpy as np
 
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.npy_files import read_features
-from dlchkit.data.loaders.row_checks import assemble, image_problem, is_inside, not_finite
+from dlchkit.data.loaders.row_checks import assemble, is_inside, not_finite
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError, nearest_name
 
 COLUMNS = {"text": "text", "labels": "label", "group": "", "image": "image", "id": "id"}  # option -> column by default
@@ -203,6 +204,11 @@ def _problems(rows, ids, label_sets, text, label_columns, folder, image, broken)
             if problem:
                 problems[i] = f"image file {row[image]} {problem}"
         seen.add(ids[i])
+    if image is not None:
+        pictures = {i: folder / row[image] for i, row in enumerate(rows) if i not in problems}
+        unreadable = unreadable_pictures(pictures.values())
+        named = {i: path for i, path in pictures.items() if path in unreadable}
+        problems |= {i: f"image file {rows[i][image]} {unreadable[path]}" for i, path in named.items()}
     return problems
 
 
@@ -211,4 +217,4 @@ def _image_cell_problem(name, folder):
         return "is not named"
     if not is_inside(folder / name, folder):
         return "lies outside the folder; put pictures inside it and name them relative to it"
-    return image_problem(folder / name)
+    return None

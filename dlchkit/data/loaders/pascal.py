@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.row_checks import assemble, choose_caption, image_problem, is_inside, read_lines
+from dlchkit.data.loaders.row_checks import assemble, choose_caption, is_inside, read_lines
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -41,6 +42,7 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
     pictures = _found(folder, PICTURES)
     names = sorted(files.keys() | pictures.keys())
     class_names = tuple(sorted({name.split("/")[0] for name in names}))
+    unreadable = unreadable_pictures(path for path in pictures.values() if is_inside(path, folder))
     texts = []
     problems = {}
     for i, name in enumerate(names):
@@ -50,8 +52,8 @@ def load_pascal(folder: Path, *, caption: int | str = "all", skip_bad_rows: bool
             problems[i] = "has sentences but no picture"
         elif not is_inside(pictures[name], folder):
             problems[i] = "is a link that leads out of the folder"
-        elif problem := image_problem(pictures[name]):
-            problems[i] = problem
+        elif pictures[name] in unreadable:
+            problems[i] = unreadable[pictures[name]]
         elif not texts[i]:
             problems[i] = f"has no sentence at position {caption}" if sentences else "has no sentences"
     return assemble(
