@@ -13,7 +13,10 @@ BLOCK = 64  # pictures read at once: those of a large file never stand in memory
 class Encoder(Protocol):
     """A frozen encoder: equal fingerprints mean equal features of equal items."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Of all that changes features: weights, settings and preprocessing."""
+        ...
 
     def encode(self, items: np.ndarray, /) -> np.ndarray:
         """Compute features, float32 (n, d)."""
