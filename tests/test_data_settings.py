@@ -11,7 +11,6 @@ from PIL import Image
 
 from dlchkit.data.scenes import render_pairs
 from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, write_settings
-from dlchkit.encoders.images import open_image
 from dlchkit.encoders.prepared_data import open_data
 from dlchkit.storage import resource_folder
 
@@ -24,7 +23,7 @@ def folder(tmp_path):
     pixels = render_pairs(12, seed=0)[0]
     rows = [["id", "image", "text", "kind"]]
     for row in range(12):
-        open_image(pixels[row]).save(folder / f"{row}.png")
+        Image.fromarray(pixels[row]).save(folder / f"{row}.png")
         rows.append([row, f"{row}.png", f"thing {row}", "ab"[row % 2]])
     with open(folder / "items.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
@@ -147,6 +146,14 @@ def test_the_record_holds_every_setting_with_defaults_resolved(folder):
     assert record.keys() == setting_parameters().keys() | {"notes"}
     assert (record["image_encoder"], record["source"]) == ("features", "")
     assert (record["classes_per_stage"], record["epochs"]) == ([1, 1], 40)
+
+
+def test_the_record_says_how_a_torchvision_encoder_takes_pictures(folder):
+    record = open_data(folder, labels="kind", image_encoder="inception_v3").record
+    assert record["image_size"] == 299
+    assert record["image_preparation"].startswith("as Inception_V3_Weights.IMAGENET1K_V1: ImageClassification(")
+    record = open_data(folder, labels="kind", image_encoder="resnet18", image_size=112).record
+    assert record["image_size"] == 112 and "crop_size=[112] resize_size=[128]" in record["image_preparation"]
 
 
 def test_nothing_is_rendered_or_trained_to_check_scenes(tmp_path, monkeypatch):

@@ -342,6 +342,15 @@ def test_pictures_captions_and_labels_by_name(captioned, as_what):
     assert [path.rsplit("/", 1)[1] for path in data.images] == [f"im{i}.jpg" for i in range(1, 6)]
 
 
+def test_a_damaged_picture_is_refused_or_left_out(captioned, refused):
+    folder = captioned()
+    picture = folder / "mirflickr" / "im2.jpg"
+    picture.write_bytes(picture.read_bytes()[:-20])
+    with refused("row 1: picture mirflickr/im2.jpg is ", "cut short"):
+        load(folder)
+    assert len(load(folder, skip_bad_rows=True)) == 4
+
+
 def test_another_key_for_labels_a_text_file_and_pictures_elsewhere(captioned, tmp_path, tmp_path_factory):
     captioned(caption=None, category=None, label=KINDS)
     (tmp_path / "caption.txt").write_text("\n".join(CAPTIONS) + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ class DataSettings:
     image_weights : str
         local weights file of the image encoder
     image_size : int
-        pixels per side that a torchvision model sees
+        pixels per side that a torchvision model sees; 0 for those of its published weights
     text_encoder : str
         "tfidf", "bow", "trained", or a sentence-transformers model
     n_pairs, n_source : int
@@ -76,7 +76,7 @@ class DataSettings:
     source: str = "auto"
     image_encoder: str = "auto"
     image_weights: str = ""
-    image_size: int = 224
+    image_size: int = 0
     text_encoder: str = "tfidf"
     n_pairs: int = 1600
     n_source: int = 2000

@@ -12,7 +12,10 @@ from dlchkit.storage import data_home, digest, made_once
 class Encoder(Protocol):
     """A frozen encoder: equal fingerprints mean equal features of equal items."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Of all that changes features: weights, settings and preprocessing."""
+        ...
 
     def encode(self, items: np.ndarray, /) -> np.ndarray:
         """Compute features, float32 (n, d)."""
