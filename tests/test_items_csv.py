@@ -156,8 +156,9 @@ def test_labels_that_read_alike_are_one(shop):
 )
 def test_names_that_need_a_look_get_one_line(shop, column, values, said):
     folder = shop(**{"maker": list("abcde")} | {column: values})
-    with pytest.warns(UserWarning, match=said):
+    with pytest.warns(UserWarning, match=said) as warned:
         data = load(folder, group="maker")
+    assert [warning.filename for warning in warned] == ["dlchkit"]  # no path of a machine on pages
     (note,) = data.notes
     assert note.startswith(said)
 
