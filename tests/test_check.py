@@ -1,6 +1,7 @@
 """What a run would refuse after minutes is refused before any run starts, in one line that names it."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -10,8 +11,11 @@ import yaml
 from safetensors.torch import save_file
 from small_sweep import command, write_sweep
 
-from dlchkit.data.settings import DataSettings
+from dlchkit.data.catalog import load
+from dlchkit.data.settings import DataSettings, read_settings
+from dlchkit.data.streams import check_seeds
 from dlchkit.encoders import prepared_data
+from dlchkit.encoders.prepared_data import PreparedData
 from dlchkit.runs.check import Wanted, check, wanted_by
 from dlchkit.runs.plan import in_order
 from dlchkit.runs.sweep_file import plan_sweeps
@@ -91,6 +95,33 @@ def test_every_data_set_is_read_once_for_its_digest_and_once_to_be_checked(tmp_p
     sweeps = plan_sweeps([file], tmp_path / "out")
     check(wanted_by(sweeps, in_order(sweeps)))
     assert read == [(str(items),)] * 2
+
+
+def test_stages_that_a_seed_cannot_fill_are_found_before_anything_runs(tmp_path, capsys, refused):
+    sizes = {"a": 300, "b": 30, "c": 6, "d": 3, "e": 2}
+    rows = [(name, i) for name, n in sizes.items() for i in range(n)]
+    folder = tmp_path / "uneven"
+    folder.mkdir()
+    lines = ["text,label", *(f"word{i} {name},{name}" for name, i in rows)]
+    (folder / "items.csv").write_text("\n".join(lines) + "\n")
+    np.save(folder / "image_features.npy", np.random.default_rng(0).normal(size=(len(rows), 4)).astype(np.float32))
+    parameters = {"data": str(folder), "classes_per_stage": [1, 2, 2]}
+    file = sweep_file(tmp_path, parameters=parameters, seeds=[0, 1, 2, 3, 4], grid={})
+    assert command(file, tmp_path / "out", "--dry-run") == 2
+    said = capsys.readouterr().err
+    assert "has no query item: its classes are too small" in said and said.count("\n") == 1
+    workable = json.loads(said.partition("classes_per_stage ")[2].partition(" can be filled")[0])
+    file = sweep_file(tmp_path, parameters=parameters | {"classes_per_stage": workable}, seeds=[0, 1, 2, 3, 4], grid={})
+    assert command(file, tmp_path / "out", "--dry-run") == 0
+    data = load(folder)
+    failing = said.partition("with seed ")[2].partition(", stage")[0].split(", ")
+    for seed in range(5):
+        prepared = PreparedData(read_settings(str(folder)), seed=seed)
+        if str(seed) in failing:
+            with refused("too small for this split", "can be filled"):
+                prepared.check_seeds([seed], classes_per_stage=[1, 2, 2])
+        else:
+            check_seeds(data, [seed], classes_per_stage=[1, 2, 2])
 
 
 def test_the_kits_own_notebooks_pass_with_their_defaults(tmp_path):

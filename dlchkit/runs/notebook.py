@@ -83,6 +83,11 @@ def takes_data(path: Path) -> bool:
     return data is not None and data.type == "str" and any("open_data(" in source for source, _ in _cells(path))
 
 
+def forms_stream(path: Path) -> bool:
+    """Whether a notebook lets the classes of its data arrive in stages."""
+    return any(".stream(" in source or "class_incremental_stream(" in source for source, _ in _cells(path))
+
+
 def split_parameters(path: Path, given: dict) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check given values, and part those of a notebook's own parameters from the settings of its data.
 
