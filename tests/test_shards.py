@@ -142,7 +142,7 @@ def test_mistakes_name_the_shard(refused, tmp_path):
         fit_shards(hashing, [objects], n_jobs=1)
     with refused("shard 1", "(20, 3)", "(n, 8)"):
         fit_shards(hashing, [(image, text, labels), (image[:, :3], text, labels)], n_jobs=1)
-    with refused("shard 0", "0 and 1"):
+    with refused("shard 0", "labels are 0 or 1"):
         fit_shards(hashing, [(image, text, labels * 2)], n_jobs=1)
     with refused("a shard is int"):
         fit_shards(hashing, [3], n_jobs=1)
@@ -342,7 +342,7 @@ def test_a_split_keeps_queries_out(tmp_path):
         (["part0.npz", "-o", "."], "is a folder; name a file"),
         (["part0.npz", "-o", "out.safetensors", "--onto", "absent.safetensors"], "absent.safetensors does not exist"),
         (["part0.npz", "-o", "out.safetensors", "--onto", "part0.npz"], "no whole file of exact hashing"),
-        (["part0.npz", "-o", "out.safetensors", "--bits", "12"], "n_bits is 12"),
+        (["part0.npz", "-o", "out.safetensors", "--bits", "0"], "n_bits is 0"),
         (["part0.npz", "-o", "out.safetensors", "-j", "0"], "n_jobs is 0"),
         (["part0.npz", "-o", "out.safetensors", "--backend", "dask"], "belong together"),
     ],

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from dlchkit.codes import check_n_bits
 from dlchkit.errors import DataError
 from dlchkit.index.ids import IdTable
 from dlchkit.index.index_files import checked_part, read_header, write_index
 from dlchkit.index.kinds import faiss, kinds_that, make_kind
-from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
+from dlchkit.index.protocol import Neighbours, check_index_bits, checked_k, checked_radius, packed
 
 CODES, IDS = "codes.faiss", "ids.json"
 
@@ -58,7 +57,7 @@ class FaissIndex:
     """
 
     def __init__(self, n_bits: int, *, kind: str = "flat", **settings):
-        self.n_bits = check_n_bits(n_bits)
+        self.n_bits = check_index_bits(n_bits)
         self.kind = kind
         self._settings = make_kind(kind, settings)
         self._ids = IdTable()

@@ -7,7 +7,8 @@ from dlchkit.codes import check_n_bits
 from dlchkit.data.settings import DataSettings
 from dlchkit.data.streams import check_stages
 from dlchkit.errors import DataError
-from dlchkit.runs.notebook import read_parameters
+from dlchkit.index.protocol import check_index_bits
+from dlchkit.runs.notebook import holds, read_parameters
 from dlchkit.runs.plan import Sweep, data_settings, own_parameters
 from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
@@ -28,12 +29,15 @@ class Wanted(NamedTuple):
         of its notebook, defaults included
     kits_own : bool
         whether the notebook is one of the kit's own; others may have code lengths and methods of their own
+    searches : bool
+        whether it stores codes in an index
     """
 
     run: str
     settings: DataSettings
     parameters: dict
     kits_own: bool
+    searches: bool
 
 
 def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
@@ -48,7 +52,7 @@ def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
             given = own_parameters(notebook, run.parameters)
             parameters = {name: given.get(name, known[name].default) for name in _CHECKED if name in known}
             kits_own = notebook.resolve().parent == resource_folder("notebooks").resolve()
-            wanted.append(Wanted(run.name, settings, parameters, kits_own))
+            wanted.append(Wanted(run.name, settings, parameters, kits_own, holds(notebook, "import FaissIndex")))
     return wanted
 
 
@@ -83,7 +87,8 @@ def _check(one, read):
     if one.parameters.get("classes_per_stage"):
         check_stages(one.parameters["classes_per_stage"], read[key])
     if one.kits_own and "n_bits" in one.parameters:
-        check_n_bits(one.parameters["n_bits"])
+        check = check_index_bits if one.searches else check_n_bits
+        check(one.parameters["n_bits"])
     if one.kits_own and "methods" in one.parameters:
         _check_methods(one.parameters)
     runs = one.parameters.get("runs")

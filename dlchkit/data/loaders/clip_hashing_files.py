@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.row_checks import (
     assemble,
-    binary_labels,
     choose_caption,
     is_inside,
     named_classes,

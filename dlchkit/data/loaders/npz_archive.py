@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.row_checks import assemble, binary_labels, named_classes, not_finite
+from dlchkit.data.loaders.row_checks import assemble, named_classes, not_finite
 from dlchkit.errors import DataError
 
 SPLITS = ("database", "query", "validation")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlchkit.codes import binarize, check_n_bits
+from dlchkit.codes import binarize, binary_labels, check_n_bits
 from dlchkit.data import SIDES
 from dlchkit.errors import DataError
-from dlchkit.lifelong.exact.inputs import check_kin, checked_items, checked_labels
+from dlchkit.lifelong.exact.inputs import check_kin, checked_items
 from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective, lexicographic_order
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, choose_ridge, held_out_rows
@@ -67,7 +67,7 @@ class ExactHashing:
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     units : int
         Units of the random layer, at most; 0 for the features alone.
     class_balance : float
@@ -151,7 +151,7 @@ class ExactHashing:
         self.ridge = ridge
         self.seed = seed
         self.dtype = dtype
-        self.device = choose_device(device)
+        self.device = choose_device(device, torch.float64)  # of the sums
         self._device_asked_for = device
         self.codes = LabelCodes(n_bits, 0, margin=margin, seed=seed)
         self.features: dict[str, RandomFeatures] = {}
@@ -293,7 +293,7 @@ class ExactHashing:
 
     def codes_of(self, labels: np.ndarray) -> np.ndarray:
         """The fixed codes of label vectors seen before, int8 (n, n_bits) in {-1, +1}."""
-        rows = self.codes.rows_of(self._wide(checked_labels(labels)))
+        rows = self.codes.rows_of(self._wide(binary_labels(labels)))
         unknown = rows < 0
         unknown[~unknown] = ~self.codes.coded[rows[~unknown]]
         if unknown.any():

@@ -17,7 +17,7 @@ class ExactLearner(Method):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     **options
         See `ExactHashing`.
 

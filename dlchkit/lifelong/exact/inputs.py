@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import SIDES
 from dlchkit.errors import DataError
 
@@ -15,7 +16,7 @@ def checked_items(image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> np
             f"image {np.shape(image)}, text {np.shape(text)} and labels {np.shape(labels)} "
             f"must be rows of the same items, one at least"
         )
-    labels = checked_labels(labels)
+    labels = binary_labels(labels)
     for side, x in zip(SIDES, (image, text), strict=True):
         broken = ~np.isfinite(x).all(1)
         if broken.any():
@@ -24,14 +25,6 @@ def checked_items(image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> np
                 f"an item that cannot be seen cannot be learned"
             )
     return labels
-
-
-def checked_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels (n, n_classes) as bool, if they are rows of 0 and 1."""
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
-        raise DataError(f"labels {labels.shape} must be rows of 0 and 1; a row says which classes an item has")
-    return labels.astype(bool)
 
 
 def check_kin(learners: tuple) -> None:

@@ -24,7 +24,7 @@ class LabelCodes:
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     n_classes : int
     margin : float
         :math:`\\delta` in [0, 1], how far items without a common label are pushed apart: 0 asks
