@@ -1,5 +1,7 @@
 """Checks of items to learn and of learners to merge; a mistake ends in one line."""
 
+from itertools import combinations
+
 import numpy as np
 
 from dlchkit.codes import binary_labels
@@ -37,6 +39,12 @@ def check_kin(learners: tuple) -> None:
                 raise DataError(
                     f"{side} features or code lengths differ; only shards of one ancestor can be merged, see shard()"
                 )
+    wide = max((one.class_names or () for one in learners), key=len)
+    if any((one.class_names or ()) != wide[: len(one.class_names or ())] for one in learners):
+        raise DataError("learners to merge have different classes in one column; put them together with add_sums")
+    twice = [one.seen & other.seen for one, other in combinations(learners, 2)]
+    if any(len(seen.ids) or len(seen.shards) for seen in twice):
+        raise DataError("learners to merge have learned the same items, which would count twice")
     leader = max(learners, key=lambda one: one.codes.coded.sum())
     if not all(leader.codes.knows_codes_of(other.codes) for other in learners):
         raise DataError(
