@@ -59,7 +59,7 @@ def mistakes(parameters, said, **entries):
         mistakes({"classes_per_stage": [10, 3]}, "add up to the data's 16 classes"),
         mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
         mistakes({"methods": []}, "name one at least"),
-        mistakes({}, "n_bits is 12; a code length must be a positive multiple of 8", grid={"n_bits": [16, 12]}),
+        mistakes({}, "n_bits is 0; a code length is a whole number of at least 1", grid={"n_bits": [16, 0]}),
         mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
         mistakes({"image_weights": "no.safetensors"}, "image_weights is 'no.safetensors', which does not exist"),
         mistakes({"image_encoder": "resnet19"}, "'resnet19' is no torchvision classification model; did you mean"),
@@ -150,4 +150,4 @@ def test_a_source_that_is_not_used_for_its_pictures_is_read_for_its_features(tmp
     (tmp_path / "source").mkdir()
     settings = DataSettings(folder=str(items), source=str(tmp_path / "source"))
     with refused("a run: ", "labels.npy does not exist"):
-        check([Wanted("a run", settings, {}, kits_own=False)])
+        check([Wanted("a run", settings, {}, kits_own=False, searches=False)])

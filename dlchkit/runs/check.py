@@ -9,7 +9,8 @@ from dlchkit.codes import check_n_bits
 from dlchkit.data.settings import DataSettings
 from dlchkit.data.streams import check_stages
 from dlchkit.errors import DataError
-from dlchkit.runs.notebook import forms_stream, read_parameters
+from dlchkit.index.protocol import check_index_bits
+from dlchkit.runs.notebook import holds, read_parameters
 from dlchkit.runs.plan import Sweep, data_settings, own_parameters
 from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
@@ -35,6 +36,8 @@ class Wanted(NamedTuple):
         whether the notebook is one of the kit's own; others may have code lengths and methods of their own
     staged : bool
         whether the notebook lets classes arrive in stages
+    searches : bool
+        whether it stores codes in an index
     """
 
     run: str
@@ -42,6 +45,7 @@ class Wanted(NamedTuple):
     parameters: dict
     kits_own: bool
     staged: bool = False
+    searches: bool = False
 
 
 def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
@@ -56,7 +60,9 @@ def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
             given = own_parameters(notebook, run.parameters)
             parameters = {name: given.get(name, known[name].default) for name in _CHECKED if name in known}
             kits_own = notebook.resolve().parent == resource_folder("notebooks").resolve()
-            wanted.append(Wanted(run.name, settings, parameters, kits_own, forms_stream(notebook)))
+            staged = holds(notebook, ".stream(") or holds(notebook, "class_incremental_stream(")
+            searches = holds(notebook, "import FaissIndex")
+            wanted.append(Wanted(run.name, settings, parameters, kits_own, staged, searches))
     return wanted
 
 
@@ -108,7 +114,8 @@ def _check(one, read, seeds):
     if seeds:
         read[key].check_seeds(seeds, classes_per_stage=sizes)
     if one.kits_own and "n_bits" in one.parameters:
-        check_n_bits(one.parameters["n_bits"])
+        check = check_index_bits if one.searches else check_n_bits
+        check(one.parameters["n_bits"])
     if one.kits_own and "methods" in one.parameters:
         _check_methods(one.parameters)
     runs = one.parameters.get("runs")

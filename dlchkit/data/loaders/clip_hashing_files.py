@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.picture_files import outside_problem
 from dlchkit.data.loaders.row_checks import (
     assemble,
-    binary_labels,
     choose_caption,
     named_classes,
     read_lines,
