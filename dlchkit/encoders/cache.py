@@ -1,5 +1,6 @@
 """The feature cache: frozen features are computed once for the same encoder and content."""
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -54,7 +55,7 @@ def content_digest(items: np.ndarray) -> str:
         blocks = (np.ascontiguousarray(items[start : start + BLOCK]).tobytes() for start in range(0, len(items), BLOCK))
         return digest(str(items.shape), *blocks)
     names = items.tolist()
-    if names and Path(names[0]).is_absolute() and Path(names[0]).is_file():
+    if names and all(os.path.isabs(name) and os.path.isfile(name) for name in names):  # a text may begin like a path
         return digest(*(digest(Path(name).read_bytes()) for name in names))
     return digest(*names)
 

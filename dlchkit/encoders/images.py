@@ -1,5 +1,6 @@
 """Frozen image encoders: any torchvision classification network without its classifier."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ def without_classifier(network: nn.Module) -> nn.Module:
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     """Read a state file of tensors; .safetensors, or .pth/.pt with torch's weights-only reader."""
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"weights file {path} does not exist")
     try:
         if path.suffix == ".safetensors":

@@ -125,7 +125,7 @@ def _is_path(shard) -> TypeGuard[str | os.PathLike]:
 def _existing(shards: Iterable) -> Iterable:
     """The shards, if those that are paths are paths of files."""
     for shard in shards:
-        if _is_path(shard) and not Path(shard).is_file():
+        if _is_path(shard) and not os.path.isfile(shard):
             raise DataError(f"{shard} is not a file; a shard is a .npz file of features, texts and labels")
     return shards
 
