@@ -12,6 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from dlchkit.data.words import WordFinder
 from dlchkit.errors import DataError
 
 BLOCK = 1000  # rows compared with all others at once
@@ -45,7 +46,10 @@ def near_duplicate_groups(
     >>> near_duplicate_groups(["red shirt", "green belt", "red shirt"], np.eye(3))
     [0, 1, 0]
     """
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts)  # rows of length 1
+    vectorizer = TfidfVectorizer(
+        tokenizer=WordFinder.of(texts), token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True
+    )
+    words = vectorizer.fit_transform(texts)  # rows of length 1
     pictures = np.asarray(image_features, dtype=np.float32)
     pictures = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
     pairs = []

@@ -55,6 +55,8 @@ def tour(options) -> int:
     plan = plan_tour(options.data, Path(options.out), settings=settings, parameters=_pairs(options.parameter))
     for line in plan.left_out:
         print(f"left out: {line}")
+    for line in plan.warnings:
+        print(f"warning: {line}")
     started = time.monotonic()
     if _run((plan.sweep,), Path(options.out), _here(1), retry_failed=True):
         return 1

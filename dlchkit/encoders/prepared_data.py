@@ -1,5 +1,6 @@
 """A data set by its settings, with the source domain, encoders and frozen features that belong to it."""
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,10 @@ from dlchkit.data.catalog import load, load_source
 from dlchkit.data.scenes import KINDS
 from dlchkit.data.settings import DataSettings, read_settings
 from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, stage_sizes
+from dlchkit.data.words import WordFinder
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
+from dlchkit.encoders.texts import words_by
 from dlchkit.errors import DataError
 
 
@@ -64,10 +67,12 @@ class PreparedData:
 
     def __repr__(self) -> str:
         trained = f", trained on {self.source_name}" if self.trains_encoder else ""
+        found = "" if self.words is None else f" (words: {self.words})"
         return (
             f"{self.settings.name}: {len(self.pairs)} pairs of {self.n_classes} classes in stages of "
             f"{self.classes_per_stage}, {self.epochs} epochs; pictures by {self.encoder_name!r}{trained}, "
-            f"texts by {self.settings.text_encoder!r}; source: {self.source_name or 'none'}"
+            f"texts by {self.settings.text_encoder!r}{found}; source: {self.source_name or 'none'}"
+            + "".join(f"\nwarning: {line}" for line in self.warnings)
         )
 
     @cached_property
@@ -123,6 +128,18 @@ class PreparedData:
         )
 
     @cached_property
+    def words(self) -> WordFinder | None:
+        """How words are found in the texts; None where no encoder of the kit counts them."""
+        if self.pairs.texts is None or self.pairs.text_features is not None:
+            return None
+        return words_by(self.settings.text_encoder, self.pairs.texts)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each reason to doubt results on these data."""
+        return [self.words.warning] if self.words is not None and self.words.warning else []
+
+    @cached_property
     def features(self) -> PairedFeatures:
         """Frozen features of pictures and texts."""
         return paired_features(
@@ -169,12 +186,14 @@ class PreparedData:
 
     @property
     def record(self) -> dict:
-        """Every setting with its defaults resolved, for a run's record."""
+        """Every setting with its defaults resolved, how words are found, and the warnings, for a run's record."""
         resolved = {
             "image_encoder": self.encoder_name,
             "source": self.source_name,
             "classes_per_stage": self.classes_per_stage,
             "epochs": self.epochs,
+            "words": str(self.words or ""),
+            "warnings": self.warnings,
         }
         return self.settings.as_dict() | resolved
 
@@ -197,5 +216,5 @@ class PreparedData:
         if self.source_name not in ("", "scenes"):
             _ = self.source
         weights = self.settings.image_weights
-        if weights and not Path(weights).is_file():
+        if weights and not os.path.isfile(weights):
             raise DataError(f"image_weights is {weights!r}, which does not exist")

@@ -19,10 +19,13 @@ class TourPlan:
         its last run writes the report
     left_out : tuple of str
         the rows of the data that are left out, and why
+    warnings : tuple of str
+        see `dlchkit.encoders.prepared_data.PreparedData.warnings`
     """
 
     sweep: Sweep
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -32,7 +35,7 @@ class TourPlan:
 
 
 def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | None = None) -> TourPlan:
-    """Plan the tour over a data set, which is read for the rows that are left out.
+    """Plan the tour over a data set, which is read for the rows that are left out and for warnings.
 
     Parameters
     ----------
@@ -47,10 +50,9 @@ def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | Non
     """
     given = {"data": data, **settings, **(parameters or {})}
     sweep = plan_sweep(resource_folder("notebooks") / "tour.yaml", folder, parameters=given)
-    return TourPlan(sweep, () if data == "scenes" else _left_out(data, settings))
-
-
-def _left_out(data, settings):
+    if data == "scenes":
+        return TourPlan(sweep)
     from dlchkit.encoders.prepared_data import open_data  # here: it brings torch
 
-    return tuple(open_data(data, **settings).pairs.left_out)
+    prepared = open_data(data, **settings)
+    return TourPlan(sweep, tuple(prepared.pairs.left_out), tuple(prepared.warnings))
