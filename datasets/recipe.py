@@ -30,7 +30,7 @@ def near_duplicate_groups(
     Parameters
     ----------
     texts : list of n str
-        Compared by the cosine of TF-IDF vectors of words and pairs of words (1 + log tf).
+        Compared by the cosine of TF-IDF vectors of words (`dlchkit.data.words`) and pairs of words (1 + log tf).
     image_features : array (n, d)
         Compared by cosine.
     text_similarity, image_similarity : float
@@ -44,6 +44,8 @@ def near_duplicate_groups(
     Examples
     --------
     >>> near_duplicate_groups(["red shirt", "green belt", "red shirt"], np.eye(3))
+    [0, 1, 0]
+    >>> near_duplicate_groups(["猫", "狗", "猫"], np.eye(3))
     [0, 1, 0]
     """
     vectorizer = TfidfVectorizer(

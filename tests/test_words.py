@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_pages import Page, finish, made_up, plan
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from dlchkit.data import PairedFeatures
@@ -13,9 +14,14 @@ from dlchkit.data.catalog import load
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.data.words import WordFinder, masked, terms_of, without_word, words_of
 from dlchkit.encoders import WordCountEncoder, make_text_encoder, typed_features
+from dlchkit.encoders.prepared_data import open_data
 from dlchkit.evaluation import compare
 from dlchkit.lifelong import make_learners
 from dlchkit.policy import moving_words
+from dlchkit.reports.html_page import write_folder_report
+from dlchkit.reports.markdown_page import write_page
+from dlchkit.reports.read_runs import read_results
+from dlchkit.runs.tour import plan_tour
 
 SHOE = {  # script -> three texts; the second and the third have the word for "shoe", nothing else is shared by all
     "Chinese": ("红色衬衫很便宜", "黑色运动鞋很舒服", "冬天的运动鞋", "运动鞋"),
@@ -109,7 +115,7 @@ def test_english_features_are_those_of_scikit_learn(kind):
     plain = TfidfVectorizer(sublinear_tf=True) if kind == "tfidf" else CountVectorizer(binary=True)
     encoder = WordCountEncoder(texts, kind=kind)
     assert np.array_equal(encoder.encode(texts), plain.fit_transform(texts).toarray().astype(np.float32))
-    assert str(encoder.words) == "runs of letters and digits of two or more"
+    assert str(encoder.words) == "runs of two or more letters and digits"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_one_letter_words_count_where_texts_cannot_do_without(texts, counted):
     found = WordFinder.of(texts)
     assert found.one_letter == counted
     assert any(len(term) == 1 for text in texts for term in found(text)) == counted
-    assert ("of two or more" in str(found)) != counted
+    assert ("two or more" in str(found)) != counted
 
 
 def test_one_character_words_of_other_scripts_always_count():
@@ -180,14 +186,17 @@ def test_chinese_together_scores_as_chinese_with_spaces(kind):
 
 
 @pytest.mark.slow
-def test_a_trained_encoder_reads_chinese_and_reads_it_again_when_loaded(tmp_path):
+def test_a_trained_encoder_reads_chinese_and_reads_it_again_when_loaded(tmp_path, refused):
     texts = np.array(SHOE["Chinese"][:3] * 4)
     encoder = make_text_encoder("trained", texts)
     encoder.model.save_pretrained(str(tmp_path / "model"))
     again = make_text_encoder(str(tmp_path / "model"), texts)
     np.testing.assert_allclose(again.encode(texts), encoder.encode(texts), atol=1e-6)
     nothing, shoe, known = encoder.encode(np.array(["qwertz", "鞋", texts[1]]))
-    assert not np.allclose(shoe, nothing) and not np.allclose(known, nothing)
+    assert not nothing.any() and shoe.any() and not np.allclose(shoe, known)
+    for one in (encoder, again):
+        with refused("knows no word of 'qwertz'"):
+            typed_features(one, "qwertz")
 
 
 def test_a_typed_word_that_no_text_holds_is_refused_in_any_script(refused):
@@ -203,7 +212,9 @@ def test_a_typed_word_that_no_text_holds_is_refused_in_any_script(refused):
 def test_the_decision_is_said_and_belongs_to_the_fingerprint(monkeypatch):
     texts = np.array(SHOE["Japanese"][:3])
     before = WordCountEncoder(texts)
-    assert str(before.words).startswith("characters and character pairs (Han, Hiragana, Katakana), runs of letters")
+    assert str(before.words).startswith(
+        "characters and character pairs (Han, Hiragana, Katakana), runs of two or more letters"
+    )
     monkeypatch.setattr("dlchkit.encoders.texts.VERSION", 0)
     assert WordCountEncoder(texts).fingerprint != before.fingerprint
 
@@ -214,3 +225,41 @@ def test_texts_that_share_nothing_are_warned_of():
     assert found.warning.startswith("3 of 5 texts share no word with another text") and "\n" not in found.warning
     assert WordFinder.of(["red car", "red tree", "blue boat"]).warning == ""
     assert WordFinder.of(["", "?", "red car"]).n_alone == 3
+
+
+def write_folder(folder, texts):
+    """A folder of one's own with features, whose texts are these."""
+    rows = "\n".join(f"{text},{'ab'[row % 2]}" for row, text in enumerate(texts))
+    (folder / "items.csv").write_text(f"text,label\n{rows}\n", encoding="utf-8")
+    np.save(folder / "image_features.npy", np.eye(len(texts), dtype=np.float32))
+    return folder
+
+
+def test_the_record_of_a_run_says_how_words_were_found(tmp_path):
+    folder = write_folder(tmp_path, SHOE["Japanese"][:3] * 4)
+    prepared = open_data(folder)
+    assert prepared.record["words"] == str(prepared.words) and "Hiragana" in str(prepared.words)
+    assert f"texts by 'tfidf' (words: {prepared.words})" in str(prepared) and prepared.record["warnings"] == []
+    assert open_data(folder, text_encoder="trained").words.one_letter
+    assert open_data(folder, text_encoder="some/model").record["words"] == ""
+    np.save(tmp_path / "text_features.npy", np.eye(12, dtype=np.float32))
+    assert open_data(folder).words is None
+
+
+def test_a_warning_stands_in_the_record_and_on_every_page(tmp_path):
+    prepared = open_data(write_folder(tmp_path, [f"word{row}" for row in range(12)]))
+    (warning,) = prepared.record["warnings"]
+    assert warning.startswith("12 of 12 texts share no word") and f"\nwarning: {warning}" in str(prepared)
+    assert plan_tour(str(tmp_path), tmp_path / "out", settings={}).warnings == (warning,)
+    runs = plan(tmp_path)
+    for point, run in runs.items():
+        record = made_up(*point)
+        record.data = prepared.record
+        finish(run, record)
+    page = Page(write_folder_report(tmp_path / "runs"))
+    assert page.words.count(f"Warning: {warning}.") == 1 and "Its warning comes first." in page.words
+    assert f"words of texts {prepared.words}" in page.words and "words=" not in page.words
+    written = write_page(read_results([tmp_path / "runs"]), tmp_path / "page.md", command="x").read_text(
+        encoding="utf-8"
+    )
+    assert written.count(f"**Warning:** {warning}.") == 1 and f"- words of texts: {prepared.words}" in written

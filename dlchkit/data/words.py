@@ -182,7 +182,7 @@ class WordFinder:
         if self.scripts:
             where = f" that {self.least_texts} texts have" if self.least_texts > 1 else ""
             pairs = f"characters and character pairs{where} ({', '.join(self.scripts)}), "
-        return f"{pairs}runs of letters and digits{'' if self.one_letter else ' of two or more'}"
+        return f"{pairs}runs of {'' if self.one_letter else 'two or more '}letters and digits"
 
     @property
     def warning(self) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,10 +39,11 @@ class WordCountEncoder:
         if kind not in ("bow", "tfidf"):
             raise DataError(f"kind is {kind!r}; word counts are 'bow' or 'tfidf'")
         self.words = WordFinder.of(texts.tolist())
+        options: dict[str, Any] = {"analyzer": self.words, "max_features": max_features}
         if kind == "bow":
-            self._vectorizer = CountVectorizer(analyzer=self.words, max_features=max_features, binary=True)
+            self._vectorizer = CountVectorizer(binary=True, **options)
         else:
-            self._vectorizer = TfidfVectorizer(analyzer=self.words, max_features=max_features, sublinear_tf=True)
+            self._vectorizer = TfidfVectorizer(sublinear_tf=True, **options)
         try:
             self._vectorizer.fit(texts)
         except ValueError:
@@ -80,22 +82,26 @@ class SentenceEncoder:
                     "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
                 ) from None
         self.model = model.eval()
-        self._sees_terms = _has_terms_as_vocabulary(model)
+        self._vocabulary = _vocabulary_of_terms(model)
         weights = (value.float().cpu().numpy().tobytes() for value in model.state_dict().values())
-        rules = [f"words {VERSION}"] if self._sees_terms else []
+        rules = [f"words {VERSION}"] if self._vocabulary else []
         self.fingerprint = digest("sentence-transformers", str(self.model), *rules, *weights)
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
-        """Compute features float32 (n, d)."""
-        seen = [" ".join(terms_of(text)) if self._sees_terms else text for text in texts.tolist()]
-        features = self.model.encode(seen, show_progress_bar=False, convert_to_numpy=True)
-        return np.asarray(features, dtype=np.float32)
+        """Compute features float32 (n, d); where a model has a vocabulary of words, zeros for a text without any."""
+        seen = texts.tolist()
+        if self._vocabulary:
+            seen = [" ".join(term for term in terms_of(text) if term in self._vocabulary) for text in seen]
+        features = np.array(self.model.encode(seen, show_progress_bar=False, convert_to_numpy=True), dtype=np.float32)
+        if self._vocabulary:
+            features[[not text for text in seen]] = 0
+        return features
 
 
-def _has_terms_as_vocabulary(model) -> bool:
-    """Tell whether every entry of a vocabulary of words is one of `terms_of`, as in a model that was trained here."""
-    words = getattr(getattr(model[0], "tokenizer", None), "word2idx", ())
-    return bool(words) and all(terms_of(word)[:1] == [word] for word in words)
+def _vocabulary_of_terms(model) -> frozenset[str]:
+    """The vocabulary of a model that was trained here, whose words are all terms; empty for any other model."""
+    words = frozenset(getattr(getattr(model[0], "tokenizer", None), "word2idx", ()))
+    return words if all(terms_of(word)[:1] == [word] for word in words) else frozenset()
 
 
 def train_sentence_encoder(
@@ -236,7 +242,7 @@ def typed_features(encoder: Encoder, text: str) -> np.ndarray:
     ------
     DataError
         The text holds no word, or none that the encoder has counted: its features would be zeros, and a hash
-        function finds something for zeros too. Sentence-transformers models give every text features.
+        function finds something for zeros too. Published sentence-transformers models give every text features.
 
     Examples
     --------
