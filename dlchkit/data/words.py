@@ -167,7 +167,7 @@ class WordFinder:
         counted = found if one_letter else longer
         n_texts_with = Counter(term for terms in counted for term in terms)
         n_alone = sum(all(n_texts_with[term] == 1 for term in terms) for terms in counted)
-        scripts = {_script(char) for terms in found for term in terms for char in term} - {""}
+        scripts = {_script(term[0]) for term in n_texts_with} - {""}
         least = min(_LEAST_TEXTS, 1 + len(found) // 25)
         rare = frozenset(term for term, n in n_texts_with.items() if n < least and _is_pair(term))
         return cls(tuple(sorted(scripts)), one_letter, len(found), n_alone, least, rare)
@@ -201,6 +201,9 @@ def _runs(text: str, pattern: re.Pattern = _RUN) -> Iterator[tuple[str, bool]]:
         yield from ((run, True) for run in pattern.findall(text))
         return
     for run in pattern.findall(_INVISIBLE.sub("", unicodedata.normalize("NFC", text))):
+        if not any(map(_script, run)):
+            yield run, True
+            continue
         for separated, characters in groupby(_CHARACTER.findall(run), key=lambda character: not _script(character[0])):
             yield "".join(characters), separated
 
