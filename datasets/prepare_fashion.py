@@ -4,7 +4,6 @@
     python datasets/prepare_fashion.py --check $DLCHKIT_DATASETS/fashion
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 from recipe import compared, encode, read_table, rows_by_id, run_recipe, write_items
 
 from dlchkit.data.picture_file import open_picture
+from dlchkit.data.words import masked
 
 ROWS = Path(__file__).with_name("fashion_rows.csv")  # our rows in their order: id, dup_group
 LABELS = ["gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "year", "usage"]
@@ -28,19 +28,6 @@ wallet wallets watches
 """
 
 
-def masked(title: str) -> str:
-    """Leave out of a title every word that has a type's word as a part.
-
-    Examples
-    --------
-    >>> masked("Reid & Taylor Men Check Purple T-shirts")
-    'Reid Taylor Men Check Purple'
-    """
-    words = re.findall(r"[A-Za-z0-9'-]+", title)
-    types = set(TYPE_WORDS.split())
-    return " ".join(word for word in words if types.isdisjoint(re.findall("[a-z]+", word.lower())))
-
-
 def prepare(original: Path, folder: Path, options) -> None:
     """Write items.csv, images/ and image_features.npy."""
     ours = read_table(ROWS, ["id", "dup_group"])
@@ -51,7 +38,7 @@ def prepare(original: Path, folder: Path, options) -> None:
             "id": row["id"],
             "image": f"images/{row['id']}.jpg",
             "text": row["productDisplayName"],
-            "text_masked": masked(row["productDisplayName"]),
+            "text_masked": masked(row["productDisplayName"], TYPE_WORDS.split()),
             **{name: "" if row[name] == "NA" else row[name] for name in LABELS},
             "dup_group": our["dup_group"],
         }
@@ -72,7 +59,7 @@ def check(folder: Path) -> dict[str, str]:
     """Compare rows, masked titles and near-duplicates of a prepared folder with the rules."""
     items = read_table(folder / "items.csv", ["id", "text", "text_masked", *LABELS, "dup_group"])
     ours = read_table(ROWS, ["id", "dup_group"])
-    same_masked = np.mean([masked(item["text"]) == item["text_masked"] for item in items])
+    same_masked = np.mean([masked(item["text"], TYPE_WORDS.split()) == item["text_masked"] for item in items])
     return {
         **compared(items, ours, "id", np.load(folder / "image_features.npy")),
         "text_masked": f"{same_masked:.2%} of rows as the rule says",

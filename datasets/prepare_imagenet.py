@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from recipe import encode, run_recipe
 
+from dlchkit.data.loaders.row_checks import read_lines
 from dlchkit.errors import DataError
 
 CLASSES = Path(__file__).with_name("imagenet_classes.txt")  # our 200 classes in their order: WordNet ids
@@ -40,8 +41,7 @@ def names_of_classes(original: Path) -> dict[str, str]:
     """WordNet id -> name, from the words.txt of Tiny ImageNet in the original or beside it."""
     for path in (original / "words.txt", original.parent / "words.txt"):
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return dict(line.split("\t", 1) for line in lines if "\t" in line)
+            return dict(line.split("\t", 1) for line in read_lines(path) if "\t" in line)
     return {}
 
 
@@ -49,7 +49,7 @@ def check(folder: Path) -> dict[str, str]:
     """Compare classes, labels and features of a prepared folder with the rules."""
     features = np.load(folder / "image_features.npy", mmap_mode="r")
     labels = np.load(folder / "labels.npy")
-    lines = (folder / "classes.tsv").read_text(encoding="utf-8").splitlines()
+    lines = read_lines(folder / "classes.tsv")
     same_classes = [line.split("\t")[0] for line in lines] == CLASSES.read_text(encoding="utf-8").split()
     same_labels = np.array_equal(labels, np.repeat(np.arange(len(lines)), PER_CLASS))
     return {

@@ -12,6 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from dlchkit.data.words import WordFinder
 from dlchkit.errors import DataError
 
 BLOCK = 1000  # rows compared with all others at once
@@ -29,7 +30,7 @@ def near_duplicate_groups(
     Parameters
     ----------
     texts : list of n str
-        Compared by the cosine of TF-IDF vectors of words and pairs of words (1 + log tf).
+        Compared by the cosine of TF-IDF vectors of words (`dlchkit.data.words`) and pairs of words (1 + log tf).
     image_features : array (n, d)
         Compared by cosine.
     text_similarity, image_similarity : float
@@ -44,8 +45,13 @@ def near_duplicate_groups(
     --------
     >>> near_duplicate_groups(["red shirt", "green belt", "red shirt"], np.eye(3))
     [0, 1, 0]
+    >>> near_duplicate_groups(["猫", "狗", "猫"], np.eye(3))
+    [0, 1, 0]
     """
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts)  # rows of length 1
+    vectorizer = TfidfVectorizer(
+        tokenizer=WordFinder.of(texts), token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True
+    )
+    words = vectorizer.fit_transform(texts)  # rows of length 1
     pictures = np.asarray(image_features, dtype=np.float32)
     pictures = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
     pairs = []

@@ -69,6 +69,8 @@ def tour(options) -> int:
         print(f"left out: {line}")
     for line in plan.notes:
         print(f"note: {line}")
+    for line in plan.warnings:
+        print(f"warning: {line}")
     started = time.monotonic()
     if _run((plan.sweep,), Path(options.out), _here(AT_A_TIME), retry_failed=True):
         return 1

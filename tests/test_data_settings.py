@@ -143,7 +143,7 @@ def test_the_small_network_without_source_or_weights_is_refused(folder, refused)
 
 def test_the_record_holds_every_setting_with_defaults_resolved(folder):
     record = open_data(folder, labels="kind").record
-    assert record.keys() == setting_parameters().keys() | {"notes"}
+    assert record.keys() == setting_parameters().keys() | {"notes", "words", "warnings"}
     assert (record["image_encoder"], record["source"]) == ("features", "")
     assert (record["classes_per_stage"], record["epochs"]) == ([1, 1], 40)
 

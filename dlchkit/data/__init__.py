@@ -6,6 +6,7 @@ One file or folder each::
     streams      classes dealt into stages, items into queries and database
     catalog      `load` and `load_source`: data by name or path
     loaders/     readers, one file per form of files
+    words        words of texts in any script
     scenes/      the data set that the kit renders itself
     download     files fetched from a data set's own page
 """

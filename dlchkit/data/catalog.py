@@ -1,5 +1,6 @@
 """Find and read data sets: `load` for image-text pairs, `load_source` for the source domain."""
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,13 +156,13 @@ def locate(name_or_path: str | Path, *, root: str | Path | None = None) -> Path:
     """
     place = _place(name_or_path, root)
     name = str(name_or_path)
-    if place.exists() and any(form.holds(place) for form in FORMS):
+    if os.path.exists(place) and any(form.holds(place) for form in FORMS):
         return place.resolve()
     if name in FETCH:
         raise DataError(
             f"data set {name!r} is not in {place}: {FETCH[name]}, and put them into {place}; see datasets/{name}.md"
         )
-    if place.exists():
+    if os.path.exists(place):
         titles = "; ".join(form.title for form in FORMS)
         raise DataError(f"{place} holds none of what the kit reads: {titles}; see datasets/README.md")
     known = ", ".join(map(repr, FETCH))
@@ -199,20 +200,23 @@ def load_source(
 def locate_source(name_or_path: str | Path) -> Path:
     """Find the folder of a source domain that `load_source` would read; refused where there is none."""
     folder = _place(name_or_path, None)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         name = str(name_or_path)
         raise DataError(f"{name!r} is neither a folder nor a source domain of the kit; the kit has 'scenes'")
     return folder.resolve()
 
 
 def _place(name_or_path: str | Path, root: str | Path | None) -> Path:
-    """Find a known name below ``root``; any other is a path, or else the name of a folder below ``root``."""
+    """Find a known name below ``root``; any other is a path, or else the name of a folder below ``root``.
+
+    Here and elsewhere ``os.path`` answers, since pathlib raises OSError for a name that no file can have.
+    """
     path = Path(name_or_path)
     below = (Path(root) if root is not None else datasets_home()) / path
     if str(name_or_path) in FETCH:
         return below
-    is_name = len(path.parts) == 1 and not path.exists()
-    return below if is_name and below.exists() else path
+    is_name = len(path.parts) == 1 and not os.path.exists(path)
+    return below if is_name and os.path.exists(below) else path
 
 
 def _download(name_or_path: str | Path, root: str | Path | None) -> None:

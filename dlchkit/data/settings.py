@@ -9,6 +9,7 @@ A data file (``datasets/NAME.yaml``, or one of your own) holds the settings that
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSetti
     else:
         settings = {"name": file.stem} | _content(file)
         beside = file.parent / settings["folder"]
-        if settings["folder"] != "scenes" and beside.exists():
+        if settings["folder"] != "scenes" and os.path.exists(beside):
             settings["folder"] = str(beside)
     place = "the data settings" if file is None else f"data file {file.name}"
     return DataSettings(**settings | check_parameters(overrides, setting_parameters(), place))
@@ -147,14 +148,16 @@ def short_name(data: str | Path) -> str:
     ('shop', 'shop-1.2', 'fashion')
     """
     path = Path(data)
-    return path.stem if path.suffix in (".yaml", ".yml", ".npz", ".mat") else path.resolve().name
+    if path.suffix in (".yaml", ".yml", ".npz", ".mat"):
+        return path.stem
+    return path.resolve().name if os.path.exists(path) else path.name
 
 
 def _data_file(data: str) -> Path | None:
     if Path(data).suffix in (".yaml", ".yml"):
         return Path(data)
     own = resource_folder("datasets") / f"{data}.yaml"
-    return own if Path(data).parts == (data,) and own.is_file() else None
+    return own if Path(data).parts == (data,) and os.path.isfile(own) else None
 
 
 def _content(file: Path) -> dict[str, Any]:
@@ -171,7 +174,7 @@ def write_settings(settings: DataSettings, path: Path) -> None:
     from dlchkit.storage import atomic_path
 
     content = settings.as_dict()
-    if Path(settings.folder).exists():
+    if os.path.exists(settings.folder):
         content["folder"] = str(Path(settings.folder).resolve())
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

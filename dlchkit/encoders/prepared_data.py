@@ -1,6 +1,7 @@
 """A data set by its settings, with the source domain, encoders and frozen features that belong to it."""
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,9 +21,11 @@ from dlchkit.data.streams import (
     split_rows,
     stage_sizes,
 )
+from dlchkit.data.words import WordFinder
 from dlchkit.encoders.features import check_encoder_fits, make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
 from dlchkit.encoders.pretrain import small_encoder
+from dlchkit.encoders.texts import words_by
 from dlchkit.encoders.torchvision_networks import PublishedNetwork, published_network
 from dlchkit.errors import DataError
 from dlchkit.storage import digest
@@ -80,11 +83,13 @@ class PreparedData:
 
     def __repr__(self) -> str:
         trained = f", trained on {self.source_name}" if self.trains_encoder else ""
+        found = "" if self.words is None else f" (words: {self.words})"
         return (
             f"{self.settings.name}: {len(self.pairs)} pairs of {self.n_classes} classes in stages of "
             f"{self.classes_per_stage}, {self.epochs} epochs; pictures by {self.encoder_name!r}{trained}, "
-            f"texts by {self.settings.text_encoder!r}; source: {self.source_name or 'none'}"
+            f"texts by {self.settings.text_encoder!r}{found}; source: {self.source_name or 'none'}"
             + "".join(f"\nnote: {line}" for line in self.notes)
+            + "".join(f"\nwarning: {line}" for line in self.warnings)
         )
 
     @cached_property
@@ -147,6 +152,18 @@ class PreparedData:
             seed=self.seed,
             on_epoch=self._on_epoch,
         )
+
+    @cached_property
+    def words(self) -> WordFinder | None:
+        """How words are found in the texts; None where no encoder of the kit counts them."""
+        if self.pairs.texts is None or self.pairs.text_features is not None:
+            return None
+        return words_by(self.settings.text_encoder, self.pairs.texts)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each reason to doubt results on these data."""
+        return [self.words.warning] if self.words is not None and self.words.warning else []
 
     @cached_property
     def features(self) -> PairedFeatures:
@@ -234,13 +251,15 @@ class PreparedData:
 
     @property
     def record(self) -> dict:
-        """For records: every setting with its defaults resolved, the notes, and how torchvision takes pictures."""
+        """For records: every setting with its defaults resolved, and what was decided: words, pictures, notes."""
         resolved = {
             "image_encoder": self.encoder_name,
             "source": self.source_name,
             "classes_per_stage": self.classes_per_stage,
             "epochs": self.epochs,
             "notes": self.notes,
+            "words": str(self.words or ""),
+            "warnings": self.warnings,
         }
         if self.published_network is not None:
             resolved |= {"image_size": self.published_network.size, "image_preparation": str(self.published_network)}
@@ -263,7 +282,7 @@ class PreparedData:
                 if self.source_name not in ("", "scenes") and self.source is not None:
                     said["source"] = dataset_digest(self.source)
         for name in ("image_weights", "text_encoder"):
-            if said[name] and Path(said[name]).exists():
+            if said[name] and os.path.exists(said[name]):
                 said[name] = [Path(said[name]).name, model_digest(Path(said[name]))]  # names tell published weights
         return digest(json.dumps(said, sort_keys=True))
 
@@ -291,7 +310,7 @@ class PreparedData:
         if self.source_name not in ("", "scenes"):
             _ = self.source
         weights = self.settings.image_weights
-        if weights and not Path(weights).is_file():
+        if weights and not os.path.isfile(weights):
             raise DataError(f"image_weights is {weights!r}, which does not exist")
         if self.encoder_name == "small" and weights:
             small_encoder(weights)

@@ -1,13 +1,14 @@
 """Frozen text encoders: bag of words, TF-IDF, or any sentence-transformers model."""
 
 import logging
-import re
-from pathlib import Path
+import os
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
+from dlchkit.data.words import VERSION, WordFinder, terms_of, words_of
 from dlchkit.encoders.cache import Encoder
 from dlchkit.errors import DataError
 from dlchkit.runtime import choose_device, seeded
@@ -21,6 +22,7 @@ PROBES = (
     " ".join(f"thing {n} of many" for n in range(20)),
     " ".join(f"word {n}" for n in range(400)),
 )
+COUNTS_ONE_LETTER = {"tfidf": None, "bow": None, "trained": True}  # encoders of words; None: as the texts decide
 
 
 class WordCountEncoder:
@@ -34,21 +36,29 @@ class WordCountEncoder:
         "bow" (1 where a word occurs) or "tfidf" (sublinear, rows of length one).
     max_features : int
         The vocabulary holds at most this many words, the most frequent ones.
+
+    Attributes
+    ----------
+    words : WordFinder
+        How words are found, as the scripts of the texts decide.
     """
 
     def __init__(self, texts: np.ndarray, *, kind: str = "tfidf", max_features: int = 2000):
         if kind not in ("bow", "tfidf"):
             raise DataError(f"kind is {kind!r}; word counts are 'bow' or 'tfidf'")
+        self.words = WordFinder.of(texts.tolist())
+        options: dict[str, Any] = {"analyzer": self.words, "max_features": max_features}
         if kind == "bow":
-            self._vectorizer = CountVectorizer(max_features=max_features, binary=True)
+            self._vectorizer = CountVectorizer(binary=True, **options)
         else:
-            self._vectorizer = TfidfVectorizer(max_features=max_features, sublinear_tf=True)
+            self._vectorizer = TfidfVectorizer(sublinear_tf=True, **options)
         try:
             self._vectorizer.fit(texts)
         except ValueError:
-            raise DataError("no text holds a word of two letters or more; choose another text column") from None
-        words = self._vectorizer.get_feature_names_out().tolist()
-        self.fingerprint = digest(kind, *words, np.asarray(getattr(self._vectorizer, "idf_", 0.0)).tobytes())
+            raise DataError("no text holds a word; choose another text column") from None
+        vocabulary = self._vectorizer.get_feature_names_out().tolist()
+        weights = np.asarray(getattr(self._vectorizer, "idf_", 0.0)).tobytes()
+        self.fingerprint = digest(kind, f"words {VERSION}, {self.words}", *vocabulary, weights)
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
         """Compute features float32 (n, vocabulary size) with values in [0, 1]."""
@@ -80,6 +90,7 @@ class SentenceEncoder:
                     "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
                 ) from None
         self.model = model.eval()
+        self._vocabulary = _vocabulary_of_terms(model)
 
     @property
     def fingerprint(self) -> str:
@@ -90,12 +101,24 @@ class SentenceEncoder:
         weights = (value.float().cpu().numpy().tobytes() for value in self.model.state_dict().values())
         settings = f"{self.model} {self.model.max_seq_length}"
         probe = self.encode(np.array(PROBES)).tobytes()
-        return digest("sentence-transformers", settings, probe, *weights)
+        rules = [f"words {VERSION}"] if self._vocabulary else []
+        return digest("sentence-transformers", settings, probe, *rules, *weights)
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
-        """Compute features float32 (n, d)."""
-        features = self.model.encode(texts.tolist(), show_progress_bar=False, convert_to_numpy=True)
-        return np.asarray(features, dtype=np.float32)
+        """Compute features float32 (n, d); where a model has a vocabulary of words, zeros for a text without any."""
+        seen = texts.tolist()
+        if self._vocabulary:
+            seen = [" ".join(term for term in terms_of(text) if term in self._vocabulary) for text in seen]
+        features = np.array(self.model.encode(seen, show_progress_bar=False, convert_to_numpy=True), dtype=np.float32)
+        if self._vocabulary:
+            features[[not text for text in seen]] = 0
+        return features
+
+
+def _vocabulary_of_terms(model) -> frozenset[str]:
+    """The vocabulary of a model that was trained here, whose words are all terms; empty for any other model."""
+    words = frozenset(getattr(getattr(model[0], "tokenizer", None), "word2idx", ()))
+    return words if all(terms_of(word)[:1] == [word] for word in words) else frozenset()
 
 
 def train_sentence_encoder(
@@ -103,8 +126,8 @@ def train_sentence_encoder(
 ) -> SentenceEncoder:
     """Assemble a sentence-transformers model and train it on texts alone: no hub, no labels.
 
-    Word embeddings, mean pooling and a dense layer learn to bring together two random halves of one text's words
-    and to keep halves of different texts apart.
+    Word embeddings, mean pooling and a dense layer learn to bring together two random halves of one text's terms
+    (`dlchkit.data.words.WordFinder`, one-letter words count) and to keep halves of different texts apart.
 
     Parameters
     ----------
@@ -131,10 +154,12 @@ def train_sentence_encoder(
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
     random = np.random.default_rng(seed)
     with seeded(seed):
-        model = _word_embedding_model(texts, dimensions)
+        find = WordFinder.of(texts.tolist(), one_letter=COUNTS_ONE_LETTER["trained"])
+        found = [find(text) for text in texts.tolist()]
+        model = _word_embedding_model(found, dimensions)
         loss = MultipleNegativesRankingLoss(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-        long_enough = [words for words in map(_words, texts.tolist()) if len(words) > 1]
+        long_enough = [terms for terms in found if len(terms) > 1]
         if len(long_enough) < 2:
             raise DataError(
                 f"{len(long_enough)} texts hold two words or more; a text encoder is trained on two such texts "
@@ -156,23 +181,19 @@ def _inputs(model, texts) -> dict:
     return {key: value.to(model.device) for key, value in model.preprocess(list(texts)).items()}
 
 
-def _word_embedding_model(texts, dimensions):
+def _word_embedding_model(found, dimensions):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Dense
     from sentence_transformers.sentence_transformer.modules import Pooling, WordEmbeddings
     from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
 
-    vocabulary = sorted({word for text in texts.tolist() for word in _words(text)})
+    vocabulary = sorted({term for terms in found for term in terms})
     if not vocabulary:
         raise DataError("no text holds a word; choose another text column")
-    tokenizer = WhitespaceTokenizer(vocabulary, stop_words=[], do_lower_case=True)
+    tokenizer = WhitespaceTokenizer(vocabulary, stop_words=[])
     words = WordEmbeddings(tokenizer, torch.randn(len(vocabulary), dimensions) * 0.1, update_embeddings=True)
     pooling = Pooling(dimensions, pooling_mode="mean")
     return SentenceTransformer(modules=[words, pooling, Dense(dimensions, dimensions)], device="cpu")
-
-
-def _words(text):
-    return re.findall(r"\w+", text.lower())
 
 
 def _halves(words, random):
@@ -199,12 +220,25 @@ def make_text_encoder(name: str, texts: np.ndarray | None, *, seed: int = 0) -> 
         return WordCountEncoder(texts, kind=name)
     if name == "trained":
         return train_sentence_encoder(texts, seed=seed)
-    if Path(name).is_absolute() and not Path(name).is_dir():
+    if os.path.isabs(name) and not os.path.isdir(name):
         raise DataError(
             f"text encoder folder {name} does not exist; "
             "give a sentence-transformers model, 'tfidf', 'bow' or 'trained'"
         )
     return SentenceEncoder(name)
+
+
+def words_by(name: str, texts: np.ndarray) -> WordFinder | None:
+    """How the encoder of this name finds words in texts; None for a sentence-transformers model, which has its own way.
+
+    Parameters
+    ----------
+    name, texts
+        See `make_text_encoder`.
+    """
+    if name not in COUNTS_ONE_LETTER:
+        return None
+    return WordFinder.of(texts.tolist(), one_letter=COUNTS_ONE_LETTER[name])
 
 
 def typed_features(encoder: Encoder, text: str) -> np.ndarray:
@@ -225,7 +259,7 @@ def typed_features(encoder: Encoder, text: str) -> np.ndarray:
     ------
     DataError
         The text holds no word, or none that the encoder has counted: its features would be zeros, and a hash
-        function finds something for zeros too. Sentence-transformers models give every text features.
+        function finds something for zeros too. Published sentence-transformers models give every text features.
 
     Examples
     --------
@@ -233,7 +267,7 @@ def typed_features(encoder: Encoder, text: str) -> np.ndarray:
     >>> typed_features(encoder, "a RED tree")  # car, green, red, tree
     array([[0., 0., 1., 1.]], dtype=float32)
     """
-    if not _words(text):
+    if not words_of(text):
         raise DataError(f"the text {text!r} holds no word; type one or more")
     features = encoder.encode(np.array([text]))
     if not features.any():

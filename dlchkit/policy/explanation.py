@@ -1,12 +1,12 @@
 """Explain a result: the bits on which query and item agree, the classes that share them, the words that flip them."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dlchkit.codes import hamming_distance
+from dlchkit.data.words import without_word, words_of
 from dlchkit.errors import DataError
 
 
@@ -144,7 +144,7 @@ def moving_words(
     Parameters
     ----------
     text : str
-        one or more words; a repeated word is left out everywhere
+        one or more words, see `dlchkit.data.words.words_of`; a repeated word is left out everywhere
     encode : callable
         texts, str array (n,), to hash codes int8 (n, n_bits); called once
     item_code : np.ndarray or None
@@ -156,12 +156,10 @@ def moving_words(
         one for each distinct word, most flipped bits first, then the larger change of distance,
         then as in the text. Effects do not add up: a word can matter only together with another
     """
-    found = re.findall(r"\w+", text)
-    words = list(dict.fromkeys(word.lower() for word in found))
+    words = list(dict.fromkeys(words_of(text)))
     if not words:
         raise DataError(f"the text {text!r} holds no word; give a query with one or more")
-    without = [" ".join(word for word in found if word.lower() != left_out) for left_out in words]
-    whole, *rest = np.asarray(encode(np.array([text, *without])))
+    whole, *rest = np.asarray(encode(np.array([text, *(without_word(text, word) for word in words)])))
     moves = []
     for word, code in zip(words, rest, strict=True):
         change = float("nan")

@@ -72,6 +72,7 @@ def _section(section: Section) -> list[str]:
     blocks = [
         f"## {_plain(section.results.title)}",
         section.answer.sentences if section.answer else "",
+        *(f"**Warning:** {_plain(line)}." for line in section.warnings),
         "\n".join(f"- {_plain(name)}: {_plain(value)}" for name, value in section.provenance.items()),
         "Not here, and in none of the numbers below:" if section.unfinished else "",
         "\n".join(f"- {run.state}, {run.where}{_because(run.reason)}" for run in section.unfinished),

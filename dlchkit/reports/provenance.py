@@ -110,7 +110,8 @@ def provenance(results: SweepResults) -> dict[str, str]:
         "data": ", ".join(filter(None, [*names, data_in_words(results)])),
         **{f"terms of {name}": terms_of(name) for name in names},
         "data settings": _data_settings(results),
-        "notes on the data": _data_notes(results),
+        "notes on the data": "; ".join(recorded_of_data(results, "notes")),
+        "words of texts": "; ".join(recorded_of_data(results, "words")),
         "fixed parameters": ", ".join(f"{name}={without_place(value)}" for name, value in results.fixed.items()),
         "seeds": ", ".join(map(str, seeds)),
         "memory of a run at its peak": peak_memory_in_words(results),
@@ -131,15 +132,16 @@ def _data_settings(results: SweepResults) -> str:
         return ""
     defaults = DataSettings().as_dict()
     shared = {name: value for name, value in recorded[0].items() if all(one.get(name) == value for one in recorded)}
-    apart = ("name", "notes")
+    apart = ("name", "notes", "words", "warnings")
     told = {name: value for name, value in shared.items() if value != defaults.get(name) and name not in apart}
     return ", ".join(f"{name}={without_place(value)}" for name, value in told.items())
 
 
-def _data_notes(results: SweepResults) -> str:
-    """What was decided about the data unasked, each line once; "" where nothing was."""
-    notes = [record.data.get("notes") for record in results.done.values()]
-    return "; ".join(dict.fromkeys(str(line) for lines in notes if isinstance(lines, list) for line in lines))
+def recorded_of_data(results: SweepResults, name: str) -> list[str]:
+    """The texts, or lists of texts, that the runs recorded of their data under a name; each once."""
+    recorded = [record.data.get(name) or [] for record in results.done.values()]
+    lists = [value if isinstance(value, list) else [value] for value in recorded]
+    return list(dict.fromkeys(without_places(str(line)) for lines in lists for line in lines))
 
 
 def data_in_words(results: SweepResults) -> str:

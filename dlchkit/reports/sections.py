@@ -8,7 +8,7 @@ from dlchkit.metrics.words import joined
 from dlchkit.plotting.sentences import describe_waiting
 from dlchkit.plotting.verdict import JOINT, Answer, answer
 from dlchkit.reports import budget_tables, drawings, result_tables
-from dlchkit.reports.provenance import Unfinished, provenance, unfinished_runs
+from dlchkit.reports.provenance import Unfinished, provenance, recorded_of_data, unfinished_runs
 from dlchkit.reports.read_runs import SweepResults
 
 MEANING = """
@@ -66,6 +66,7 @@ class Section:
 
     results: SweepResults
     answer: Answer | None
+    warnings: list[str]
     database_codes: str
     parts: list[Part]
     unfinished: list[Unfinished]
@@ -90,7 +91,13 @@ def section_of(
     found = answer(results.at(at), at.where) if at is not None else None
     content = [part for part in _parts(results, baseline, price) if part.content]
     return Section(
-        results, found, _database_codes(results), content, unfinished_runs(results, broken), provenance(results)
+        results,
+        found,
+        recorded_of_data(results, "warnings"),
+        _database_codes(results),
+        content,
+        unfinished_runs(results, broken),
+        provenance(results),
     )
 
 

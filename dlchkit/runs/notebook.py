@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -19,7 +20,7 @@ DATA_FILE = "data.yaml"
 def notebook_path(name: str | Path) -> Path:
     """A notebook's file: a path, or the name of one of the kit's own ("03_increments")."""
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     own = {p.stem: p for p in sorted(resource_folder("notebooks").glob("*.ipynb"))}
     if path.name.removesuffix(".ipynb") in own and path.parent == Path("."):
@@ -70,7 +71,7 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
     if not tagged:
         raise DataError(f"{path} has no cell tagged 'parameters'; without one its own defaults would silently win")
     parameters = {}
-    for line in tagged[0].splitlines():
+    for line in tagged[0].split("\n"):
         if line.strip() and not line.lstrip().startswith("#"):
             parameter = _parse_line(line, path)
             parameters[parameter.name] = parameter

@@ -24,11 +24,14 @@ class TourPlan:
         the rows of the data that are left out, and why
     notes : tuple of str
         see `dlchkit.encoders.prepared_data.PreparedData.notes`
+    warnings : tuple of str
+        see `dlchkit.encoders.prepared_data.PreparedData.warnings`
     """
 
     sweep: Sweep
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -38,7 +41,7 @@ class TourPlan:
 
 
 def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | None = None) -> TourPlan:
-    """Plan the tour over a data set, which is read for the rows that are left out.
+    """Plan the tour over a data set, which is read for the rows that are left out and for warnings.
 
     Parameters
     ----------
@@ -58,4 +61,4 @@ def plan_tour(data: str, folder: Path, *, settings: dict, parameters: dict | Non
     from dlchkit.encoders.prepared_data import open_data  # here: it brings torch
 
     prepared = open_data(data, **settings)
-    return TourPlan(sweep, tuple(prepared.pairs.left_out), tuple(prepared.notes))
+    return TourPlan(sweep, tuple(prepared.pairs.left_out), tuple(prepared.notes), tuple(prepared.warnings))

@@ -160,10 +160,13 @@ def choose_caption(captions: list[str], caption: int | str) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 text file."""
+    """Read the lines of a UTF-8 text file; "\\n" or "\\r\\n" ends a line, and no other character does."""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
