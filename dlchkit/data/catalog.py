@@ -10,7 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from dlchkit.data import PairedDataset, SourceDataset, scenes
-from dlchkit.data.loaders import clip_hashing_files, coco, dcmh_files, items_csv, npz_archive, pascal, wikipedia
+from dlchkit.data.loaders import (
+    clip_hashing_files,
+    coco,
+    dcmh_files,
+    items_csv,
+    mirflickr_photos,
+    npz_archive,
+    pascal,
+    wikipedia,
+)
 from dlchkit.data.loaders.names import differing_by_case, names_of_nothing
 from dlchkit.data.loaders.row_checks import without_small_classes
 from dlchkit.data.loaders.shared_pictures import keep_pictures_whole
@@ -38,6 +47,12 @@ def _form(title: str, holds: Callable, load: Callable, *options: str) -> Form:
 FORMS = (
     _form("a folder with items.csv", items_csv.holds_items, items_csv.load_items, *items_csv.COLUMNS, "follow_links"),
     _form("the Wikipedia set", wikipedia.holds_wikipedia, wikipedia.load_wikipedia),
+    _form(
+        "MIRFlickr's photos and tags",
+        mirflickr_photos.holds_mirflickr,
+        mirflickr_photos.load_mirflickr,
+        *("images", "min_tag_count", "relevant_labels", "follow_links"),
+    ),
     _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption", "follow_links"),
     _form(
         "index.mat, caption.mat and label.mat",
@@ -59,7 +74,10 @@ REPEATED = items_csv.COLUMNS | {"follow_links": False}  # option -> the default,
 DCMH_LINKS = "from the links of https://github.com/jiangqy/DCMH-CVPR2017"
 PASCAL_PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 FETCH = {
-    "mirflickr": f"fetch mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}",
+    "mirflickr": (
+        f"fetch {' and '.join(mirflickr_photos.ARCHIVES)} from {mirflickr_photos.PAGE} and unpack them, "
+        f"or mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}"
+    ),
     "nuswide": f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}",
     "coco": (
         "load it with download=True for the annotations, "
@@ -103,8 +121,9 @@ def load(
     **options
         Options of the loader that reads the form, in `dlchkit.data.loaders`: ``skip_bad_rows`` everywhere;
         ``text``, ``labels``, ``group``, ``image`` and ``id`` name columns of an items.csv; ``images`` and
-        ``caption`` where pictures lie apart or have several texts; ``follow_links`` where pictures are files. Forms
-        without columns ignore column names that repeat the defaults; any other option that a form lacks is refused.
+        ``caption`` where pictures lie apart or have several texts; ``min_tag_count`` and ``relevant_labels`` of raw
+        photos with tags; ``follow_links`` where pictures are files. Forms without columns ignore column names that
+        repeat the defaults; any other option that a form lacks is refused.
 
     Returns
     -------

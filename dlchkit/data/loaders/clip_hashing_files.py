@@ -1,14 +1,12 @@
 """Read pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat and label.mat."""
 
-import os
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import PairedDataset
+from dlchkit.data.loaders.listed_pictures import find_listed, picture_root
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
-from dlchkit.data.loaders.picture_files import outside_problem
 from dlchkit.data.loaders.row_checks import (
     assemble,
     binary_labels,
@@ -76,11 +74,9 @@ def load_captioned(
             f"and label.mat has {len(labels)} rows; row i must belong to row i"
         )
     labels = binary_labels(labels, str(labels_path))
-    root = Path(images) if str(images) else folder
-    if not root.is_dir():
-        raise DataError(f"picture folder {root} does not exist; give the folder that holds the pictures as images=")
+    root = picture_root(folder, images)
     texts = [choose_caption(row, caption) for row in captions]
-    files, problems = _resolve(paths, root, follow_links)
+    files, problems = find_listed(paths, root, follow_links=follow_links)
     for i, text in enumerate(texts):
         if not text:
             problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
@@ -102,60 +98,3 @@ def _captions(folder) -> list[list[str]]:
     if (folder / "caption.txt").is_file():
         return [[line] for line in read_lines(folder / "caption.txt")]
     raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
-
-
-def _resolve(paths, root, follow_links) -> tuple[list[str], dict[int, str]]:
-    """Find for each foreign path a file below root with the same name and most folders in common.
-
-    Returns the files, "" where there is none, and the problems by row.
-    """
-    by_name = {}
-    entered = set()
-    for folder, folders, names in os.walk(root, followlinks=follow_links):
-        if os.path.realpath(folder) in entered:  # a link back to a folder above it
-            folders.clear()
-            continue
-        entered.add(os.path.realpath(folder))
-        for name in names:
-            below = (Path(folder) / name).relative_to(root).as_posix()
-            by_name.setdefault(unicodedata.normalize("NFC", name), []).append(below)
-    files = []
-    problems = {}
-    row_of = {}
-    for i, path in enumerate(paths):
-        file, problem = _nearest(path, by_name, root, follow_links)
-        if file in row_of:
-            problem = f"names the picture {file} of row {row_of[file]} again"
-        if problem:
-            problems[i] = problem
-            files.append("")
-        else:
-            row_of[file] = i
-            files.append(file)
-    return files, problems
-
-
-def _nearest(path, by_name, root, follow_links) -> tuple[str, str]:
-    """Find the file with most folders in common, or ("", the problem)."""
-    parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
-    candidates = by_name.get(parts[-1], [])
-    common = [_common_end(parts, unicodedata.normalize("NFC", candidate).split("/")) for candidate in candidates]
-    best = [candidate for candidate, length in zip(candidates, common, strict=True) if length == max(common)]
-    if not best:
-        return "", f"picture {parts[-1]!r} is not below {root}"
-    if len(best) > 1:
-        return "", f"picture {path!r} may be {best[0]} or {best[1]} below {root}"
-    outside = outside_problem(root / best[0], root, follow_links=follow_links)
-    if outside:
-        return "", f"picture {best[0]} {outside}"
-    return best[0], ""
-
-
-def _common_end(one, other) -> int:
-    """Count the equal names at the end of two paths."""
-    length = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        length += 1
-    return length

@@ -23,6 +23,7 @@ def assemble(
     row_name: Callable[[int], str],
     skip_bad_rows: bool,
     groups: Sequence[str] | np.ndarray | None = None,
+    bare: Mapping[int, str] | None = None,
     left_out: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     **fields: Any,
@@ -46,6 +47,8 @@ def assemble(
         Leave unusable rows out and list them in ``left_out``.
     groups : sequence of str or None
         n names; None makes every row a group of its own.
+    bare : dict or None
+        Row position -> what else makes a row one that is left out and listed like those without a label.
     left_out, notes : tuple of str
         Lines to begin these lists with.
     **fields
@@ -59,7 +62,7 @@ def assemble(
     if not skip_bad_rows:
         refuse_problems(problems, row_name)
     unlabelled = {i: f"{ids[i]} has no label" for i in np.flatnonzero(~labels.any(1)).tolist()}
-    reasons = unlabelled | problems
+    reasons = (bare or {}) | unlabelled | problems
     kept = np.array([i for i in range(len(ids)) if i not in reasons], dtype=np.int64)
     lines = [f"{row_name(i)}: {reasons[i]}" for i in sorted(reasons)]
     if len(kept) == 0:
