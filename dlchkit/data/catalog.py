@@ -18,6 +18,7 @@ from dlchkit.data.loaders import (
     mirflickr_photos,
     npz_archive,
     pascal,
+    train_test_mat,
     wikipedia,
 )
 from dlchkit.data.loaders.names import differing_by_case, names_of_nothing
@@ -62,7 +63,12 @@ FORMS = (
         "caption",
         "follow_links",
     ),
-    _form("IAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
+    _form("IAll or XAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
+    _form(
+        "I_tr, T_tr, L_tr, I_te, T_te and L_te in .mat files",
+        train_test_mat.holds_train_test,
+        train_test_mat.load_train_test,
+    ),
     _form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
     _form(
         "class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal, "caption", "follow_links"

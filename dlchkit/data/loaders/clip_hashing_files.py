@@ -23,7 +23,7 @@ LABEL = ("category", "label", "LAll")
 
 def holds_captioned(place: Path) -> bool:
     """Tell whether a folder has the index of pictures and the labels."""
-    return (place / "index.mat").is_file() and (place / "label.mat").is_file()
+    return _mat_folder(place) is not None
 
 
 def load_captioned(
@@ -39,7 +39,7 @@ def load_captioned(
     Parameters
     ----------
     folder : Path
-        Holds these files.
+        Holds these files, there or in ``mat/``.
     images : str or Path
         Folder below which the pictures lie; "" is the data set's own folder. The index holds paths of its authors'
         machine; a picture is found by its name, and by the folders above it where a name occurs twice, and never
@@ -64,13 +64,15 @@ def load_captioned(
     take label columns in the order in which their file system lists files: put a ``classes.txt`` beside them if you
     know it. That a picture exists is checked here; whether it can be read shows when it is encoded.
     """
-    labels_path = folder / "label.mat"
-    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", INDEX)]
-    captions = _captions(folder)
+    mat = _mat_folder(folder)
+    assert mat is not None
+    labels_path = mat / "label.mat"
+    paths = [row[0] if row else "" for row in read_strings(mat / "index.mat", INDEX)]
+    captions = _captions(mat)
     labels = read_matrix(labels_path, LABEL)
     if not len(paths) == len(captions) == len(labels):
         raise DataError(
-            f"rows disagree in {folder}: index.mat names {len(paths)} pictures, there are {len(captions)} captions "
+            f"rows disagree in {mat}: index.mat names {len(paths)} pictures, there are {len(captions)} captions "
             f"and label.mat has {len(labels)} rows; row i must belong to row i"
         )
     labels = binary_labels(labels, str(labels_path))
@@ -87,9 +89,14 @@ def load_captioned(
         images=np.array([str(root.resolve() / name) for name in files]),
         texts=np.array(texts),
         problems=problems,
-        row_name=lambda i: f"{folder / 'index.mat'} row {i}",
+        row_name=lambda i: f"{mat / 'index.mat'} row {i}",
         skip_bad_rows=skip_bad_rows,
     )
+
+
+def _mat_folder(place: Path) -> Path | None:
+    found = [folder for folder in (place, place / "mat") if (folder / "index.mat").is_file()]
+    return next((folder for folder in found if (folder / "label.mat").is_file()), None)
 
 
 def _captions(folder) -> list[list[str]]:

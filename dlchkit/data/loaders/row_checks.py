@@ -147,14 +147,14 @@ def not_finite(**features: np.ndarray | None) -> dict[int, str]:
     return problems
 
 
-def named_classes(folder: Path, n_classes: int) -> tuple[str, ...]:
+def named_classes(folder: Path, n_classes: int, *, numbers: Sequence[int] | None = None) -> tuple[str, ...]:
     """Read the class names from ``folder/classes.txt``, one line per label column.
 
-    Without that file they are "class 0", "class 1", ...
+    Without that file they are called by their ``numbers``, or "class 0", "class 1", ...
     """
     path = folder / "classes.txt"
     if not path.is_file():
-        return tuple(f"class {c}" for c in range(n_classes))
+        return tuple(f"class {c}" for c in (range(n_classes) if numbers is None else numbers))
     names = tuple(line.strip() for line in read_lines(path))
     if len(names) != n_classes or len(set(names)) != n_classes or "" in names:
         raise DataError(
