@@ -17,6 +17,7 @@ from dlchkit.data.loaders import (
     items_csv,
     mirflickr_photos,
     npz_archive,
+    nuswide_lists,
     pascal,
     train_test_mat,
     wikipedia,
@@ -54,6 +55,12 @@ FORMS = (
         mirflickr_photos.load_mirflickr,
         *("images", "min_tag_count", "relevant_labels", "follow_links"),
     ),
+    _form(
+        "NUS-WIDE's lists",
+        nuswide_lists.holds_nuswide,
+        nuswide_lists.load_nuswide,
+        *("images", "min_tag_count", "follow_links"),
+    ),
     _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption", "follow_links"),
     _form(
         "index.mat, caption.mat and label.mat",
@@ -84,7 +91,10 @@ FETCH = {
         f"fetch {' and '.join(mirflickr_photos.ARCHIVES)} from {mirflickr_photos.PAGE} and unpack them, "
         f"or mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}"
     ),
-    "nuswide": f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}",
+    "nuswide": (
+        f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}, "
+        f"or ImageList.zip, Groundtruth.zip, NUS_WID_Tags.zip and the photos, see {nuswide_lists.PAGE}, and unpack them"
+    ),
     "coco": (
         "load it with download=True for the annotations, "
         f"fetch train2017.zip and val2017.zip from {coco.PAGE}, unpack them"
