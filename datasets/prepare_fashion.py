@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from recipe import compared, encode, read_table, rows_by_id, run_recipe, write_items
 
-from dlchkit.errors import DataError
+from dlchkit.data.picture_file import open_picture
 
 ROWS = Path(__file__).with_name("fashion_rows.csv")  # our rows in their order: id, dup_group
 LABELS = ["gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "year", "usage"]
@@ -65,11 +65,7 @@ def prepare(original: Path, folder: Path, options) -> None:
 
 def keep_small(picture: Path, target: Path) -> None:
     """Write a picture as a square of 128 pixels."""
-    try:
-        with Image.open(picture) as image:
-            image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(target, quality=90)
-    except OSError as error:
-        raise DataError(f"picture {picture} cannot be read ({error}); each of our rows has one") from None
+    open_picture(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(target, quality=90)
 
 
 def check(folder: Path) -> dict[str, str]:

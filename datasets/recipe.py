@@ -157,7 +157,7 @@ def run_recipe(description: str | None, prepare: Callable, check: Callable) -> N
     parser.add_argument("--check", type=Path, metavar="FOLDER", help="compare a prepared folder with the rules")
     parser.add_argument("--image-encoder", default="mobilenet_v2", help="a torchvision classification model")
     parser.add_argument("--image-weights", default="", help="local state file; else torchvision's published weights")
-    parser.add_argument("--image-size", type=int, default=224, help="side in pixels that the network sees")
+    parser.add_argument("--image-size", type=int, default=0, help="side in pixels that the network sees; 0: its own")
     options = parser.parse_args()
     if options.check is None and options.folder is None:
         parser.error("name the original and the folder to write, or --check FOLDER")

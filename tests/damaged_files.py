@@ -202,7 +202,7 @@ def write_coco(folder):
     (folder / "val2017").mkdir()
     pictures = [{"id": i, "file_name": f"{i}.jpg"} for i in range(4)]
     for picture in pictures:
-        (folder / "val2017" / picture["file_name"]).touch()
+        Image.new("RGB", (4, 4)).save(folder / "val2017" / picture["file_name"])
     annotations = [{"image_id": i, "category_id": 1 + i % 2} for i in range(4)]
     categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
     (folder / "instances_val2017.json").write_text(

@@ -5,7 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 from small_sweep import command, write_sweep
 
 from dlchkit.data.settings import DataSettings
@@ -56,11 +58,19 @@ def mistakes(parameters, said, **entries):
         mistakes({}, "n_bits is 12; a code length must be a positive multiple of 8", grid={"n_bits": [16, 12]}),
         mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
         mistakes({"image_weights": "no.safetensors"}, "image_weights is 'no.safetensors', which does not exist"),
+        mistakes({"image_encoder": "resnet19"}, "'resnet19' is no torchvision classification model; did you mean"),
+        mistakes({"image_encoder": "alexnet", "image_size": 32}, "'alexnet' takes no pictures of 32 pixels per side"),
+        mistakes({"image_encoder": "vit_b_32", "image_size": 128}, "'vit_b_32' takes no pictures of 128 pixels"),
+        mistakes({"data": "ITEMS", "image_encoder": "resnet18"}, "'resnet18', but the data has no pictures"),
+        mistakes({"image_encoder": "resnet18", "image_weights": "WEIGHTS"}, "lacks 'conv1.weight'"),
+        mistakes({"image_weights": "WEIGHTS"}, "lacks 'conv1.weight'"),
         mistakes({"runs": "absent"}, "runs is 'absent', which does not exist", notebook="04_forgetting"),
     ],
 )
 def test_a_run_that_cannot_go_well_stops_the_sweep_before_it_starts(tmp_path, items, capsys, entries, said, option):
-    parameters = {name: str(items) if value == "ITEMS" else value for name, value in entries["parameters"].items()}
+    save_file({"a": torch.ones(2)}, tmp_path / "w.safetensors")
+    places = {"ITEMS": str(items), "WEIGHTS": str(tmp_path / "w.safetensors")}
+    parameters = {name: places.get(str(value), value) for name, value in entries["parameters"].items()}
     file = sweep_file(tmp_path, **{**entries, "parameters": parameters})
     assert command(file, tmp_path / "out", *option) == 2
     shown = capsys.readouterr()
@@ -68,7 +78,7 @@ def test_a_run_that_cannot_go_well_stops_the_sweep_before_it_starts(tmp_path, it
     assert not (tmp_path / "out").exists()
 
 
-def test_every_data_set_is_read_once(tmp_path, items, monkeypatch):
+def test_every_data_set_is_read_once_for_its_digest_and_once_to_be_checked(tmp_path, items, monkeypatch):
     read = []
     load = prepared_data.load
 
@@ -80,7 +90,7 @@ def test_every_data_set_is_read_once(tmp_path, items, monkeypatch):
     file = sweep_file(tmp_path, parameters={"data": str(items), "classes_per_stage": [1, 1]}, seeds=[0, 1, 2])
     sweeps = plan_sweeps([file], tmp_path / "out")
     check(wanted_by(sweeps, in_order(sweeps)))
-    assert read == [(str(items),)]
+    assert read == [(str(items),)] * 2
 
 
 def test_the_kits_own_notebooks_pass_with_their_defaults(tmp_path):

@@ -2,14 +2,15 @@
 
 import csv
 import os
+import shutil
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from dlchkit.data.scenes import render_pairs
-from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, state_of_data, write_settings
-from dlchkit.encoders.images import open_image
+from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, write_settings
 from dlchkit.encoders.prepared_data import open_data
 from dlchkit.storage import resource_folder
 
@@ -22,7 +23,7 @@ def folder(tmp_path):
     pixels = render_pairs(12, seed=0)[0]
     rows = [["id", "image", "text", "kind"]]
     for row in range(12):
-        open_image(pixels[row]).save(folder / f"{row}.png")
+        Image.fromarray(pixels[row]).save(folder / f"{row}.png")
         rows.append([row, f"{row}.png", f"thing {row}", "ab"[row % 2]])
     with open(folder / "items.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
@@ -147,6 +148,14 @@ def test_the_record_holds_every_setting_with_defaults_resolved(folder):
     assert (record["classes_per_stage"], record["epochs"]) == ([1, 1], 40)
 
 
+def test_the_record_says_how_a_torchvision_encoder_takes_pictures(folder):
+    record = open_data(folder, labels="kind", image_encoder="inception_v3").record
+    assert record["image_size"] == 299
+    assert record["image_preparation"].startswith("as Inception_V3_Weights.IMAGENET1K_V1: ImageClassification(")
+    record = open_data(folder, labels="kind", image_encoder="resnet18", image_size=112).record
+    assert record["image_size"] == 112 and "crop_size=[112] resize_size=[128]" in record["image_preparation"]
+
+
 def test_nothing_is_rendered_or_trained_to_check_scenes(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCHKIT_DATA", str(tmp_path))
     open_data("scenes").check()
@@ -156,22 +165,79 @@ def test_nothing_is_rendered_or_trained_to_check_scenes(tmp_path, monkeypatch):
 # --- what a run depends on ---
 
 
-def test_the_state_follows_settings_and_files_but_not_the_name(folder):
-    before = state_of_data(read_settings(folder, labels="kind"))
-    assert state_of_data(read_settings(folder, labels="kind", name="other")) == before
-    assert state_of_data(read_settings(folder, labels="kind", group="kind")) != before
-    os.utime(folder / "items.csv", ns=(1, 1))
-    assert state_of_data(read_settings(folder, labels="kind")) != before
+@pytest.fixture
+def shop(tmp_path):
+    """Twelve pictures with texts, a source of four pictures, a text model's folder and a weights file."""
+    folder = tmp_path / "shop"
+    for path in (folder, tmp_path / "source" / "a", tmp_path / "source" / "b", tmp_path / "model"):
+        path.mkdir(parents=True)
+    rows = ["id,image,text,label"]
+    for i in range(12):
+        picture(folder / f"{i}.png", i)
+        rows.append(f"{i},{i}.png,word{i},{'ab'[i % 2]}")
+    (folder / "items.csv").write_text("\n".join(rows) + "\n")
+    for i in range(4):
+        picture(tmp_path / "source" / "ab"[i % 2] / f"{i}.png", 100 + i)
+    (tmp_path / "model" / "weights.bin").write_bytes(b"1")
+    (tmp_path / "small.pt").write_bytes(b"1")
+    return folder
+
+
+def picture(path, shade):
+    Image.new("RGB", (8, 8), (shade, 2 * shade % 256, 0)).save(path)
+
+
+def state(folder, **settings):
+    beside = folder.parent
+    places = {"source": str(beside / "source"), "text_encoder": str(beside / "model")}
+    return open_data(folder, **{**places, "image_weights": str(beside / "small.pt"), **settings}).state
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda home: picture(home / "shop" / "3.png", 200),
+        lambda home: (home / "shop" / "items.csv").open("a").write("12,1.png,word,a\n"),
+        lambda home: picture(home / "source" / "a" / "2.png", 200),
+        lambda home: (home / "model" / "weights.bin").write_bytes(b"2"),
+        lambda home: (home / "model" / "prompt.txt").write_text("query: "),
+        lambda home: (home / "small.pt").write_bytes(b"2"),
+    ],
+    ids=["a picture", "a row", "a source picture", "a text model's weights", "a text model's file", "image weights"],
+)
+def test_the_state_follows_the_content_of_all_that_is_read(shop, change):
+    before = state(shop)
+    change(shop.parent)
+    assert state(shop) != before
+
+
+def test_the_state_does_not_follow_what_is_not_read(shop, tmp_path):
+    before = state(shop)
+    (shop / ".DS_Store").write_bytes(b"view")
+    (shop / "runs" / "03_increments").mkdir(parents=True)
+    (shop / "runs" / "03_increments" / "result.json").write_text("{}")
+    picture(shop / "not-in-the-list.png", 7)
+    (shop.parent / "model" / ".cache").write_bytes(b"x")
+    for path in [*shop.rglob("*"), *(shop.parent / "source").rglob("*")]:
+        os.utime(path, ns=(1, 1))
+    assert state(shop) == before
+    shutil.copytree(shop.parent, tmp_path / "elsewhere" / "copy")
+    assert state(tmp_path / "elsewhere" / "copy" / "shop") == before
+    assert state(shop, name="other") == before
+
+
+def test_the_state_follows_the_settings(shop):
+    assert len({state(shop), state(shop, min_class_size=1), state(shop, epochs=3), state(shop, arrival="first")}) == 4
 
 
 def test_the_state_follows_a_data_set_below_the_data_sets_folder(folder, monkeypatch):
     monkeypatch.setenv("DLCHKIT_DATASETS", str(folder.parent))
-    before = state_of_data(read_settings("products"))
-    os.utime(folder / "items.csv", ns=(1, 1))
-    assert state_of_data(read_settings("products")) != before
+    before = open_data("products", labels="kind").state
+    (folder / "items.csv").write_text((folder / "items.csv").read_text().replace("thing", "term"))
+    assert open_data("products", labels="kind").state != before
 
 
 def test_data_that_is_not_here_counts_by_its_settings():
-    there = state_of_data(read_settings("on-the-cluster", labels="kind"))
-    assert there == state_of_data(read_settings("on-the-cluster", labels="kind"))
-    assert there != state_of_data(read_settings("on-the-cluster", labels="colour"))
+    there = open_data("on-the-cluster", labels="kind").state
+    assert there == open_data("on-the-cluster", labels="kind").state
+    assert there != open_data("on-the-cluster", labels="colour").state

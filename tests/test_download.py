@@ -230,6 +230,14 @@ def test_a_single_missing_picture_is_refused_or_left_out(tmp_path, refused):
     assert "203" not in load(tmp_path, skip_bad_rows=True).ids
 
 
+def test_a_damaged_picture_of_coco_is_refused_or_left_out(tmp_path, refused):
+    picture = write_coco(tmp_path) / "val2017" / "000000000203.jpg"
+    picture.write_bytes(picture.read_bytes()[:-20])
+    with refused("image 203: picture ", "000000000203.jpg is ", "cut short"):
+        load(tmp_path)
+    assert "203" not in load(tmp_path, skip_bad_rows=True).ids
+
+
 @pytest.mark.parametrize("name", ["../secret.jpg", "/etc/secret.jpg", "link.jpg"])
 def test_no_file_name_of_coco_leads_out_of_its_folder(tmp_path, refused, name):
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.jpg")

@@ -1,6 +1,6 @@
 """Frozen encoders and their cache: the features of the network they came from, computed once."""
 
-import pickle
+import copy
 import subprocess
 import sys
 import threading
@@ -12,15 +12,19 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 from torchvision import models
+from torchvision.transforms._presets import ImageClassification
 
 from dlchkit.data import SourceDataset, catalog
+from dlchkit.data.content import content_digest
 from dlchkit.encoders import cache
-from dlchkit.encoders.cache import cached_features, content_digest
+from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.heads import HashHead
-from dlchkit.encoders.images import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder, small_network, without_classifier
+from dlchkit.encoders.images import ImageEncoder, small_network
 from dlchkit.encoders.pretrain import Pretrained, pretrain_small_network, pretrained_network
 from dlchkit.encoders.texts import SentenceEncoder, WordCountEncoder, make_text_encoder, train_sentence_encoder
+from dlchkit.encoders.torchvision_networks import without_classifier
 from dlchkit.runtime import seeded
 
 SIZE = 64
@@ -204,31 +208,6 @@ def random_network(name):
         return models.get_model(name, weights=None).eval()
 
 
-def by_hand(network, pixels):
-    """The input of the network's classifier for pixels that need no resizing."""
-    caught = []
-    if isinstance(network, models.SqueezeNet):
-        network.features.register_forward_hook(lambda module, given, output: caught.append(output.mean((2, 3))))
-    else:
-        network.fc.register_forward_hook(lambda module, given, output: caught.append(given[0]))
-    images = (torch.from_numpy(pixels) / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
-    with torch.no_grad():
-        network(images.permute(0, 3, 1, 2))
-    return caught[0].numpy()
-
-
-@pytest.mark.parametrize("name, width", [("squeezenet1_1", 512), ("shufflenet_v2_x0_5", 1024)])
-@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
-def test_a_local_state_file_gives_the_features_of_its_network(name, width, ending, pixels, tmp_path):
-    network, path = random_network(name), tmp_path / f"weights{ending}"
-    expected = by_hand(network, pixels)
-    save_file(network.state_dict(), path) if ending == ".safetensors" else torch.save(network.state_dict(), path)
-    encoder = ImageEncoder.from_torchvision(name, weights=path, size=SIZE, device="cpu")
-    features = encoder.encode(pixels)
-    assert features.shape == (3, width) and features.dtype == np.float32
-    assert np.allclose(features, expected, rtol=1e-4, atol=1e-5)
-
-
 @pytest.fixture(scope="module")
 def squeezenet(tmp_path_factory):
     """An encoder with random weights, and the state file it came from."""
@@ -265,6 +244,49 @@ def test_the_fingerprint_covers_weights_and_size(squeezenet, tmp_path):
     assert len(others | {encoder.fingerprint}) == 3
 
 
+def test_the_fingerprint_covers_all_that_changes_features():
+    """Equal names and weights: what differs is a setting of the network, a number format, or the preprocessing."""
+    with seeded(0):
+        network = models.squeezenet1_1(weights=None)
+
+    def fingerprint(*, change=None, **settings):
+        trunk = without_classifier(copy.deepcopy(network))
+        if change is not None:
+            change(trunk)
+        return ImageEncoder(trunk, **{"name": "mine", "size": SIZE, "device": "cpu"} | settings).fingerprint
+
+    crop = {"crop_size": SIZE, "resize_size": SIZE}
+    presets = [ImageClassification(**crop | change) for change in ({}, {"resize_size": 70}, {"mean": [0.5] * 3})]
+    prints = [
+        fingerprint(),
+        fingerprint(name="other"),
+        fingerprint(size=32),
+        *(fingerprint(preparation=preset) for preset in presets),
+        fingerprint(change=lambda trunk: setattr(trunk, "transform_input", True)),
+        fingerprint(change=lambda trunk: setattr(trunk.features[2], "stride", 1)),
+        fingerprint(change=lambda trunk: trunk.features[0].bias.data.add_(1)),
+        fingerprint(change=lambda trunk: trunk.double()),
+    ]
+    assert len(set(prints)) == len(prints) and fingerprint() == prints[0]
+
+
+def test_the_fingerprint_follows_how_pictures_are_read(squeezenet, monkeypatch):
+    before = squeezenet[0].fingerprint
+    monkeypatch.setattr("dlchkit.encoders.images.READING", "another version")
+    assert squeezenet[0].fingerprint != before
+
+
+def test_a_very_long_picture_takes_little_memory(squeezenet):
+    long = np.zeros((1, 40_000, 3), np.uint8)  # 64 x 2,560,000 once its shorter side is resized
+    assert np.array_equal(squeezenet[0].encode(long[None]), squeezenet[0].encode(np.zeros((1, 8, 8, 3), np.uint8)))
+
+
+def test_a_preparation_has_one_size(refused):
+    preset = ImageClassification(crop_size=SIZE)
+    with refused("source_size", "a preparation for each size"):
+        ImageEncoder(nn.Identity(), size=SIZE, name="mine", source_size=32, preparation=preset)
+
+
 def test_a_picture_that_cannot_be_read_is_named(squeezenet, pixels, tmp_path, refused):
     Image.fromarray(pixels[0]).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
@@ -272,50 +294,8 @@ def test_a_picture_that_cannot_be_read_is_named(squeezenet, pixels, tmp_path, re
     flipped[len(whole) // 2] ^= 0xFF
     for content in (b"no picture", whole[: len(whole) // 2], bytes(flipped)):
         (tmp_path / "a.png").write_bytes(content)
-        with refused(str(tmp_path / "a.png"), "cannot be read", "--skip-bad-rows"):
+        with refused(str(tmp_path / "a.png"), "not a readable picture", "--skip-bad-rows"):
             squeezenet[0].encode(np.array([str(tmp_path / "a.png")]))
-
-
-def test_wrong_weights_are_refused(tmp_path, refused):
-    def load(path):
-        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE, device="cpu")
-
-    state = random_network("squeezenet1_1").state_dict()
-    path = tmp_path / "weights.safetensors"
-    with refused(str(path), "does not exist"):
-        load(path)
-    path.write_bytes(b"no tensors")
-    with refused(str(path), "not a readable state file", ".safetensors is best"):
-        load(path)
-    save_file({name: value for name, value in state.items() if name != "features.0.bias"}, path)
-    with refused(str(path), "lacks 'features.0.bias'", "another network"):
-        load(path)
-    save_file({**state, "features.0.bias": torch.zeros(5)}, path)
-    with refused(str(path), "'features.0.bias' of shape (5,)", "needs (64,)"):
-        load(path)
-
-
-class Trap:
-    """A pickle that would run code when it is read."""
-
-    def __reduce__(self):
-        return exec, ("raise SystemExit('a pickle was run')",)
-
-
-@pytest.mark.parametrize("content", [Trap(), [1, 2], torch.zeros(3), {"features.0.bias": "text"}])
-def test_a_pickle_is_never_run_and_a_state_file_holds_tensors_by_name(tmp_path, refused, content):
-    path = tmp_path / "weights.pth"
-    torch.save(content, path)
-    with refused(str(path), "not a readable state file of tensors"):
-        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE)
-    path.write_bytes(pickle.dumps(content, protocol=2))
-    with refused(str(path), "not a readable state file of tensors"):
-        ImageEncoder.from_torchvision("squeezenet1_1", weights=path, size=SIZE)
-
-
-def test_an_unknown_network_is_refused(refused):
-    with refused("'resnet19'", "for example resnet18"):
-        ImageEncoder.from_torchvision("resnet19")
 
 
 def test_weights_that_cannot_be_fetched_are_said_in_one_line(monkeypatch, refused):
@@ -323,7 +303,7 @@ def test_weights_that_cannot_be_fetched_are_said_in_one_line(monkeypatch, refuse
         raise URLError("Name or service not known")
 
     monkeypatch.setattr(models.WeightsEnum, "get_state_dict", unreachable)
-    with refused("squeezenet1_1", "Name or service not known", "local state file"):
+    with refused("SqueezeNet1_1_Weights.IMAGENET1K_V1", "Name or service not known", "local state file"):
         ImageEncoder.from_torchvision("squeezenet1_1")
 
 
@@ -416,6 +396,54 @@ def test_a_sentence_encoder_is_trained_the_same_way_twice_and_stored(tmp_path):
     reloaded = make_text_encoder(str(tmp_path / "model"), TEXTS)
     assert isinstance(reloaded, SentenceEncoder)
     assert np.allclose(reloaded.encode(TEXTS), features, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    """The folder of a transformer of one layer with random weights, which splits words into letters."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    letters = [chr(n) for n in range(97, 123)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    with seeded(0):
+        BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def sentence_model(tiny_bert):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    return lambda: SentenceTransformer(modules=[Transformer(str(tiny_bert)), Pooling(8)], device="cpu")
+
+
+CHANGES = {
+    "length": lambda model: setattr(model, "max_seq_length", 16),
+    "a longer length": lambda model: setattr(model, "max_seq_length", 300),
+    "prompt": lambda model: model.__dict__.update(prompts={"query": "search for: "}, default_prompt_name="query"),
+    "dimensions": lambda model: setattr(model, "truncate_dim", 4),
+    "weights": lambda model: next(model.parameters()).data.add_(0.1),
+    "number format": lambda model: model.bfloat16(),
+    "pooling": lambda model: setattr(model[1], "pooling_mode", "max"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+def test_cached_features_are_those_of_the_sentence_model_as_it_is_now(sentence_model, tmp_path, change):
+    texts = np.array(["red shoes " * 30, "a hat"])
+    encoder = SentenceEncoder(sentence_model())
+    before = cached_features(encoder, texts, folder=tmp_path)
+    assert encoder.fingerprint == SentenceEncoder(sentence_model()).fingerprint
+    CHANGES[change](encoder.model)
+    after = cached_features(encoder, texts, folder=tmp_path)
+    assert np.array_equal(after, encoder.encode(texts)) and len(list(tmp_path.glob("*.npy"))) == 2
+    assert change == "a longer length" or before.shape != after.shape or not np.array_equal(before, after)
 
 
 @pytest.mark.slow

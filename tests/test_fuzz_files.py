@@ -34,8 +34,8 @@ from dlchkit.data.checked_values import check_parameters, read_yaml
 from dlchkit.data.loaders import mat_subprocess
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
-from dlchkit.encoders.images import read_state
 from dlchkit.encoders.pretrain import small_encoder
+from dlchkit.encoders.state_files import read_state
 from dlchkit.records import FILE_NAME, MethodRecord, RunRecord
 from dlchkit.runs.notebook import read_parameters, run_digest
 from dlchkit.runs.plan import PLAN, load_plan, save_plan

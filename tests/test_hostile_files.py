@@ -35,7 +35,7 @@ from dlchkit.data.loaders import coco, mat_subprocess
 from dlchkit.data.loaders.mat_files import mat_keys
 from dlchkit.data.streams import class_incremental_stream, load_stream, save_stream
 from dlchkit.encoders.cache import cached_features
-from dlchkit.encoders.images import read_state
+from dlchkit.encoders.state_files import read_state
 from dlchkit.errors import DataError
 from dlchkit.records import FILE_NAME, RunRecord
 from dlchkit.runs.notebook import read_parameters

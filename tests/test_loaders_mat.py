@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dlchkit.data.catalog import load
+from dlchkit.data.content import content_digest
 from dlchkit.data.loaders import mat_subprocess
 from dlchkit.data.loaders.hdf5_pictures import StoredImages
 from dlchkit.data.loaders.mat_files import find_key, read_matrix, row_axis
-from dlchkit.encoders.cache import content_digest
 from dlchkit.encoders.images import as_pixels
 
 N, TAGS, CLASSES, HEIGHT, WIDTH = 11, 5, 4, 6, 8
@@ -453,6 +453,15 @@ def test_mat_files_beside_the_pictures(captioned, tmp_path):
         path.rename(tmp_path / "mat" / path.name)
     data = load(tmp_path)
     assert data.ids[0] == "images/im1.jpg" and data.texts.tolist() == CAPTIONS
+
+
+def test_a_damaged_picture_is_refused_or_left_out(captioned, refused):
+    folder = captioned()
+    picture = folder / "mirflickr" / "im2.jpg"
+    picture.write_bytes(picture.read_bytes()[:-20])
+    with refused("row 1: picture mirflickr/im2.jpg is ", "cut short"):
+        load(folder)
+    assert len(load(folder, skip_bad_rows=True)) == 4
 
 
 def test_another_key_for_labels_a_text_file_and_pictures_elsewhere(captioned, tmp_path, tmp_path_factory):

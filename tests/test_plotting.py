@@ -205,6 +205,19 @@ def test_pairs_come_from_files_or_as_texts_alone(pairs, tmp_path):
         plotting.show_pairs(from_files, [1])
 
 
+def test_pictures_of_cameras_and_shops_are_drawn_as_the_encoder_sees_them(pairs, tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (40, 20), "teal").save(tmp_path / "0.jpg", exif=turned)
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tmp_path / "1.png")
+    files = np.array([str(tmp_path / name) for name in ("0.jpg", "1.png")])
+    two = PairedDataset(
+        ids=pairs.ids[:2], labels=pairs.labels[:2], class_names=CLASSES, groups=pairs.groups[:2], images=files
+    )
+    upright, cut_out = (axes.images[0].get_array() for axes in plotting.show_pairs(two, [0, 1]).axes[:2])
+    assert upright.shape == (40, 20, 3) and cut_out.min() == 255
+
+
 def test_source_images_carry_their_class(pairs):
     source = SourceDataset(labels=np.arange(6) % 3, class_names=CLASSES, images=pairs.images)
     figure = plotting.show_source(source, [0, 2, 4])

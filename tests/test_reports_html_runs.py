@@ -160,7 +160,8 @@ def test_own_figures_stay_inside_their_folder(report, tmp_path):
         Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(place)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "text.png").write_text("no picture", encoding="utf-8")
-    files = ["mine.png", "link.png", "text.png", "gone.png"]
+    (folder / "program.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nloop\n", encoding="utf-8")
+    files = ["mine.png", "link.png", "text.png", "program.png", "gone.png"]
     outside = ["../secret.png", str(tmp_path / "secret.png"), ""]
     figures = [
         [{"file": file, "alt": f"alt {file}"} for file in files],

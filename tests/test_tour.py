@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_sweep import smallest_tour
 
 from dlchkit.cli import main
 from dlchkit.data.catalog import load
-from dlchkit.encoders.images import open_image
 from dlchkit.records import RunRecord
 from dlchkit.reports.found_examples import found_by_queries
 from dlchkit.reports.read_runs import read_results
@@ -102,7 +102,7 @@ def write_items(folder):
         writer = csv.writer(file)
         writer.writerow(["id", "image", "caption", "shows"])
         for row, (item, text, labels) in enumerate(zip(pairs.ids, pairs.texts, pairs.labels, strict=True)):
-            open_image(pairs.images[row]).save(folder / f"{item}.png")
+            Image.fromarray(pairs.images[row]).save(folder / f"{item}.png")
             names = np.array(pairs.class_names)[labels]
             writer.writerow([item, f"{item}.png", text if row else "", "|".join(names)])
 

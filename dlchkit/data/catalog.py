@@ -176,7 +176,7 @@ def load(
         *names_of_nothing("texts", () if data.texts is None else data.texts.tolist()),
     )
     for line in notes:
-        warnings.warn(line, stacklevel=2)
+        warnings.warn_explicit(line, UserWarning, "dlchkit", 0)  # pages show it: no path of this machine
     return keep_pictures_whole(replace(data, notes=notes))
 
 

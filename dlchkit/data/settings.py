@@ -9,15 +9,13 @@ A data file (``datasets/NAME.yaml``, or one of your own) holds the settings that
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlchkit.data.catalog import locate, locate_source
 from dlchkit.data.checked_values import Parameter, check_parameters, read_yaml
 from dlchkit.errors import DataError
-from dlchkit.storage import digest, resource_folder
+from dlchkit.storage import resource_folder
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class DataSettings:
     image_weights : str
         local weights file of the image encoder
     image_size : int
-        pixels per side that a torchvision model sees
+        pixels per side that a torchvision model sees; 0 for those of its published weights
     text_encoder : str
         "tfidf", "bow", "trained", or a sentence-transformers model
     n_pairs, n_source : int
@@ -78,7 +76,7 @@ class DataSettings:
     source: str = "auto"
     image_encoder: str = "auto"
     image_weights: str = ""
-    image_size: int = 224
+    image_size: int = 0
     text_encoder: str = "tfidf"
     n_pairs: int = 1600
     n_source: int = 2000
@@ -177,28 +175,3 @@ def write_settings(settings: DataSettings, path: Path) -> None:
         content["folder"] = str(Path(settings.folder).resolve())
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def state_of_data(settings: DataSettings) -> str:
-    """A digest of the settings and of the files that they name; mended data and a changed setting change it.
-
-    A data set that is not on this machine counts by its settings alone.
-    """
-    said = settings.as_dict()
-    del said["name"]
-    states = []
-    for name, find in (("folder", locate), ("source", locate_source), ("image_weights", Path), ("text_encoder", Path)):
-        try:
-            place = Path(find(said[name])) if said[name] not in ("", "scenes", "auto") else None
-        except DataError:
-            continue
-        if place is not None and place.exists():
-            states.append(_state_of(place))
-            said[name] = place.name
-    return digest(json.dumps(said, sort_keys=True), *states)
-
-
-def _state_of(place: Path) -> str:
-    entries = sorted(place.iterdir()) if place.is_dir() else [place]
-    stats = [(entry.name, entry.stat()) for entry in entries]
-    return digest(*(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats))

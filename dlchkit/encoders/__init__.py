@@ -3,7 +3,7 @@
 from dlchkit.encoders.cache import cached_features
 from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
 from dlchkit.encoders.heads import HashHead
-from dlchkit.encoders.images import ImageEncoder, open_image
+from dlchkit.encoders.images import ImageEncoder
 from dlchkit.encoders.pretrain import pretrain_small_network, pretrained_network, small_encoder
 from dlchkit.encoders.texts import (
     SentenceEncoder,
@@ -21,7 +21,6 @@ __all__ = [
     "cached_features",
     "make_image_encoder",
     "make_text_encoder",
-    "open_image",
     "paired_features",
     "pretrain_small_network",
     "pretrained_network",

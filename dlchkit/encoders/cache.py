@@ -5,15 +5,17 @@ from typing import Protocol
 
 import numpy as np
 
+from dlchkit.data.content import content_digest
 from dlchkit.storage import data_home, digest, made_once
-
-BLOCK = 64  # pictures read at once: those of a large file never stand in memory together
 
 
 class Encoder(Protocol):
     """A frozen encoder: equal fingerprints mean equal features of equal items."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Of all that changes features: weights, settings and preprocessing."""
+        ...
 
     def encode(self, items: np.ndarray, /) -> np.ndarray:
         """Compute features, float32 (n, d)."""
@@ -46,17 +48,6 @@ def cached_features(encoder: Encoder, items: np.ndarray, *, folder: Path | None 
 
     path = (folder or data_home() / "features") / f"{key}.npy"
     return made_once(path, lambda kept: _read(kept, len(items)), encode)
-
-
-def content_digest(items: np.ndarray) -> str:
-    """Compute SHA-256 of pixels, of texts, or of the bytes of the files that paths name."""
-    if items.dtype == np.uint8:
-        blocks = (np.ascontiguousarray(items[start : start + BLOCK]).tobytes() for start in range(0, len(items), BLOCK))
-        return digest(str(items.shape), *blocks)
-    names = items.tolist()
-    if names and Path(names[0]).is_absolute() and Path(names[0]).is_file():
-        return digest(*(digest(Path(name).read_bytes()) for name in names))
-    return digest(*names)
 
 
 def _read(path: Path, n: int) -> np.ndarray | None:

@@ -18,7 +18,7 @@ def make_image_encoder(
     source: SourceDataset | None,
     *,
     weights: str | Path = "",
-    size: int = 224,
+    size: int = 0,
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> ImageEncoder | None:
@@ -36,7 +36,7 @@ def make_image_encoder(
     weights : str or Path
         Local state file; "" takes torchvision's published weights, or trains "small".
     size : int
-        Pixels per side for a torchvision model.
+        Pixels per side for a torchvision model; 0 for those of its published weights.
     seed : int
         Fixes the training of "small".
     on_epoch : callable or None
@@ -44,15 +44,9 @@ def make_image_encoder(
     """
     if name == "auto":
         name = "features" if data.image_features is not None else "small"
+    check_encoder_fits(name, data)
     if name == "features":
-        if data.image_features is None:
-            raise DataError(
-                "image_encoder is 'features', but the data brings none; put image_features.npy beside items.csv, "
-                "or name an encoder"
-            )
         return None
-    if data.images is None:
-        raise DataError(f"image_encoder is {name!r}, but the data has no pictures; use 'features'")
     if name == "small":
         if weights:
             return small_encoder(weights)
@@ -61,6 +55,17 @@ def make_image_encoder(
         path, _ = pretrained_network(source, seed=seed, on_epoch=on_epoch)
         return small_encoder(path)
     return ImageEncoder.from_torchvision(name, weights=weights or None, size=size)
+
+
+def check_encoder_fits(name: str, data: PairedDataset) -> None:
+    """Refuse an image encoder for pictures that the data does not have, and "features" that it does not bring."""
+    if name == "features" and data.image_features is None:
+        raise DataError(
+            "image_encoder is 'features', but the data brings none; put image_features.npy beside items.csv, "
+            "or name an encoder"
+        )
+    if name != "features" and data.images is None:
+        raise DataError(f"image_encoder is {name!r}, but the data has no pictures; use 'features'")
 
 
 def paired_features(

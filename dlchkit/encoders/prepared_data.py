@@ -1,17 +1,24 @@
 """A data set by its settings, with the source domain, encoders and frozen features that belong to it."""
 
+import json
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage
 from dlchkit.data.catalog import load, load_source
+from dlchkit.data.content import dataset_digest, model_digest
 from dlchkit.data.scenes import KINDS, class_names
 from dlchkit.data.settings import DataSettings, read_settings
 from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, split_rows, stage_sizes
-from dlchkit.encoders.features import make_image_encoder, paired_features, source_features
+from dlchkit.encoders.features import check_encoder_fits, make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
+from dlchkit.encoders.pretrain import small_encoder
+from dlchkit.encoders.torchvision_networks import PublishedNetwork, published_network
 from dlchkit.errors import DataError
+from dlchkit.storage import digest
 
 
 def open_data(
@@ -112,6 +119,14 @@ class PreparedData:
         return load_source(self.source_name, use=use, n=self.settings.n_source, follow_links=self.settings.follow_links)
 
     @cached_property
+    def published_network(self) -> PublishedNetwork | None:
+        """What torchvision says about the image encoder; None for "small" and "features"."""
+        if self.encoder_name in ("features", "small"):
+            return None
+        settings = self.settings
+        return published_network(self.encoder_name, weights=settings.image_weights or None, size=settings.image_size)
+
+    @cached_property
     def image_encoder(self) -> ImageEncoder | None:
         """The frozen image encoder; None where the data brings its own features."""
         return make_image_encoder(
@@ -195,7 +210,7 @@ class PreparedData:
 
     @property
     def record(self) -> dict:
-        """Every setting with its defaults resolved, and the notes, for a run's record."""
+        """For records: every setting with its defaults resolved, the notes, and how torchvision takes pictures."""
         resolved = {
             "image_encoder": self.encoder_name,
             "source": self.source_name,
@@ -203,7 +218,30 @@ class PreparedData:
             "epochs": self.epochs,
             "notes": self.notes,
         }
+        if self.published_network is not None:
+            resolved |= {"image_size": self.published_network.size, "image_preparation": str(self.published_network)}
         return self.settings.as_dict() | resolved
+
+    @property
+    def state(self) -> str:
+        """A digest of what a run reads: settings, and content of data, source, weights and text model.
+
+        Data that are not on this machine, or cannot be read, count by their settings alone.
+        """
+        said = self.settings.as_dict()
+        del said["name"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `check` says them
+            if self.settings.folder != "scenes":
+                with suppress(DataError):
+                    said["folder"] = dataset_digest(self.pairs)
+            with suppress(DataError):
+                if self.source_name not in ("", "scenes") and self.source is not None:
+                    said["source"] = dataset_digest(self.source)
+        for name in ("image_weights", "text_encoder"):
+            if said[name] and Path(said[name]).exists():
+                said[name] = [Path(said[name]).name, model_digest(Path(said[name]))]  # names tell published weights
+        return digest(json.dumps(said, sort_keys=True))
 
     def check(self) -> None:
         """Read the data, and refuse settings that a run would refuse after minutes; nothing is trained or encoded.
@@ -212,7 +250,8 @@ class PreparedData:
         ------
         DataError
             for unreadable data, a split that cannot be, stages that do not fit its classes, an unknown arrival,
-            a negative number of epochs, an absent source domain or weights file
+            a negative number of epochs, an absent source domain, an image encoder that torchvision does not have or
+            that does not take pictures of that size, and a weights file that is absent or does not fit
         """
         if self.settings.folder == "scenes":
             class_names(self.settings.language)
@@ -230,3 +269,8 @@ class PreparedData:
         weights = self.settings.image_weights
         if weights and not Path(weights).is_file():
             raise DataError(f"image_weights is {weights!r}, which does not exist")
+        if self.encoder_name == "small" and weights:
+            small_encoder(weights)
+        _ = self.published_network
+        if self.settings.folder != "scenes":
+            check_encoder_fits(self.encoder_name, self.pairs)

@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dlchkit.data import SourceDataset
-from dlchkit.encoders.cache import content_digest
-from dlchkit.encoders.images import ImageEncoder, as_pixels, normalise, small_network, without_classifier
+from dlchkit.data.content import content_digest
+from dlchkit.data.picture_file import READING
+from dlchkit.encoders.images import ImageEncoder, as_pixels, normalise, small_network
+from dlchkit.encoders.torchvision_networks import without_classifier
 from dlchkit.errors import DataError
 from dlchkit.storage import data_home, digest, made_once
 
@@ -96,7 +98,7 @@ def pretrained_network(
     history : dict
         Loss and accuracy, one value per epoch.
     """
-    key = digest("small network 1", content_digest(_pictures(source)), source.labels.tobytes(), str(seed))[:32]
+    key = digest("small network 1", READING, content_digest(_pictures(source)), source.labels.tobytes(), str(seed))[:32]
     path = data_home() / "networks" / f"{key}.safetensors"
 
     def train():

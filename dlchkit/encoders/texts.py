@@ -13,6 +13,15 @@ from dlchkit.errors import DataError
 from dlchkit.runtime import choose_device, seeded
 from dlchkit.storage import digest
 
+# short and long texts, capitals, digits, accents and other scripts: what tokenizers and limits of length differ in
+PROBES = (
+    "a",
+    "Two RED shoes, size 42; très léger!",
+    "红色的鞋 लाल जूते ボート",
+    " ".join(f"thing {n} of many" for n in range(20)),
+    " ".join(f"word {n}" for n in range(400)),
+)
+
 
 class WordCountEncoder:
     """Bag of words, the text input of both papers, or TF-IDF.
@@ -71,8 +80,17 @@ class SentenceEncoder:
                     "give the path of a local model, or text_encoder 'tfidf' or 'trained'"
                 ) from None
         self.model = model.eval()
-        weights = (value.float().cpu().numpy().tobytes() for value in model.state_dict().values())
-        self.fingerprint = digest("sentence-transformers", str(self.model), *weights)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights, modules and settings as they are now, and of what they make of a few texts.
+
+        The texts show what is stated nowhere else, such as prompts, tokenizers and number formats.
+        """
+        weights = (value.float().cpu().numpy().tobytes() for value in self.model.state_dict().values())
+        settings = f"{self.model} {self.model.max_seq_length}"
+        probe = self.encode(np.array(PROBES)).tobytes()
+        return digest("sentence-transformers", settings, probe, *weights)
 
     def encode(self, texts: np.ndarray) -> np.ndarray:
         """Compute features float32 (n, d)."""

@@ -5,6 +5,9 @@ import io
 
 from PIL import Image
 
+from dlchkit.data.picture_file import open_picture
+from dlchkit.errors import DataError
+
 _MOST_BYTES = 1_300_000  # of all pictures of a page; base64 adds a third, and a page stays below 2 MB
 _LARGE = 100_000  # bytes; a PNG above it is stored as WebP
 _WIDEST = 1200  # pixels
@@ -21,7 +24,7 @@ class EmbeddedPictures:
         entry = {"title": title, "alt": alt, "caption": caption, "address": None, "missing": ""}
         try:
             content, kind, (width, height) = _encoded(raw)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors for broken files
+        except DataError:
             return entry | {"missing": "This figure's file is missing, lies outside its run's folder or is no picture."}
         if len(content) > self.left:
             return entry | {"missing": "This figure is left out because the page would grow past 2 MB."}
@@ -32,8 +35,7 @@ class EmbeddedPictures:
 
 def _encoded(raw: bytes) -> tuple[bytes, str, tuple[int, int]]:
     """Shrink a picture file; return its bytes, "png" or "webp", width and height. Only WebP keeps photographs small."""
-    with Image.open(io.BytesIO(raw)) as picture:
-        picture = picture.convert("RGB")
+    picture = open_picture(raw)
     picture.thumbnail((_WIDEST, 2 * _WIDEST))
     content = _as(picture, "PNG", optimize=True)
     if len(content) <= _LARGE:

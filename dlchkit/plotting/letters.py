@@ -162,4 +162,4 @@ def _axes_with_words(figure: Figure) -> list[Axis]:
 
 
 def _tick_labels(axis: Axis) -> list[str]:
-    return list(map(str, axis.get_major_formatter().format_ticks(axis.get_majorticklocs())))
+    return list(map(str, axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))))

@@ -1,14 +1,12 @@
 """Figures of the data itself: pairs, source images, and the results of queries."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from dlchkit.data import PairedDataset, SourceDataset
+from dlchkit.data.picture_file import open_picture
 from dlchkit.errors import DataError
 from dlchkit.plotting.letters import wrapped
 from dlchkit.plotting.style import INK, QUIET, WIDTH, hide, new_figure, styled
@@ -188,7 +186,9 @@ def _draw_item(axes, data, row, *, inches):
 
 
 def _draw_picture(axes, item):
-    axes.imshow(open_picture(item), interpolation="lanczos")
+    picture = open_picture(item)
+    picture.thumbnail((_SIDE, _SIDE))
+    axes.imshow(picture, interpolation="lanczos")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -198,18 +198,6 @@ def _draw_text(axes, text, inches):
     axes.spines[:].set_visible(False)
     centred = {"transform": axes.transAxes, "ha": "center", "va": "center"}
     axes.text(0.5, 0.5, _wrapped(text, inches * 0.9, 8.5, 7), fontsize=8.5, **centred)
-
-
-def open_picture(item: np.ndarray | str | Path) -> Image.Image:
-    """Open an RGB picture for drawing, at most 256 pixels wide and high, from pixels or a file's path."""
-    try:
-        picture = Image.fromarray(item) if isinstance(item, np.ndarray) else Image.open(item)
-        with picture:
-            picture = picture.convert("RGB")
-    except OSError as error:
-        raise DataError(f"image file {item} cannot be shown ({error}); replace it, or leave its row out") from None
-    picture.thumbnail((_SIDE, _SIDE))
-    return picture
 
 
 def _caption(data, row) -> str:

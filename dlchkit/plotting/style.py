@@ -96,7 +96,8 @@ def styled(draw: Callable[Options, Figure]) -> Callable[Options, Figure]:
             figure = draw(*arguments, **options)
         letters = letters_beyond_base(figure)
         if letters:
-            with matplotlib.rc_context(_RC | {"font.family": [BASE, *families_for(letters)]}):
+            fonts: dict[Any, Any] = {"font.family": [BASE, *families_for(letters)]}
+            with matplotlib.rc_context(_RC | fonts):
                 figure = draw(*arguments, **options)
             leave_out(figure, letters)
         return figure

@@ -94,7 +94,7 @@ def run_sweeps(
     before = [run for run, state in zip(planned, states, strict=True) if state == "failed" and not retry_failed]
     n_done = states.count("done")
     to_do = [run for run, state in zip(planned, states, strict=True) if state != "done" and run not in before]
-    known = [(run, in_words(run.failure())) for run in before]
+    known = [(run, in_words(failure)) for run in before if (failure := run.failure())]
     known += [(run, _not_started(first)) for run in to_do if (first := _first_failed(before, run))]
     to_do = [run for run in to_do if not _first_failed(before, run)]
     with backend as (check, run_all):

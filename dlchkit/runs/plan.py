@@ -5,11 +5,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, state_of_data
+from dlchkit.data.settings import DataSettings, read_settings, setting_parameters
 from dlchkit.errors import DataError
+from dlchkit.records import FILE_NAME
 from dlchkit.runs.notebook import read_parameters, run_digest, split_parameters, takes_data
 from dlchkit.runs.run_state import Run
-from dlchkit.storage import atomic_path, is_plain_name, read_json
+from dlchkit.storage import atomic_path, digest, is_plain_name, read_json
 
 PLAN = "sweep.json"
 _PLAN_KINDS = {"title": str, "file": str, "notebooks": list, "fixed": dict, "grid": dict}
@@ -53,10 +54,31 @@ def data_settings(notebook: Path, parameters: dict) -> DataSettings | None:
     return read_settings(own.get("data", read_parameters(notebook)["data"].default), **settings)
 
 
-def state_of_inputs(notebook: Path, parameters: dict) -> tuple[str, ...]:
-    """A digest of the data that a notebook opens, settings and files; nothing where it opens none."""
+def state_of_inputs(notebook: Path, parameters: dict, read: dict[str, str]) -> tuple[str, ...]:
+    """Digests of what a notebook reads, data and earlier runs; nothing where it reads none.
+
+    Parameters
+    ----------
+    read : dict
+        settings -> digest of the data that were read before; those read now are added
+    """
+    states = []
     settings = data_settings(notebook, parameters)
-    return () if settings is None else (state_of_data(settings),)
+    if settings is not None:
+        key = repr(settings)
+        if key not in read:
+            read[key] = _state_of_data(settings)
+        states.append(read[key])
+    runs = own_parameters(notebook, parameters).get("runs")
+    if runs:
+        states += [digest(path.read_bytes()) for path in sorted(Path(runs).rglob(FILE_NAME))]
+    return tuple(states)
+
+
+def _state_of_data(settings: DataSettings) -> str:
+    from dlchkit.encoders.prepared_data import PreparedData  # here: it brings torch
+
+    return PreparedData(settings).state
 
 
 def digest_of(notebook: Path, parameters: dict, depends_on: tuple[str, ...]) -> str:

@@ -33,7 +33,8 @@ def plan_sweeps(files: list[Path], folder: Path, *, any_code: bool = False) -> t
     DataError
         as `plan_sweep`, or two files of one name
     """
-    sweeps = tuple(plan_sweep(file, folder, any_code=any_code) for file in files)
+    read: dict[str, str] = {}
+    sweeps = tuple(plan_sweep(file, folder, any_code=any_code, read=read) for file in files)
     first = {}
     for sweep in sweeps:
         other = first.setdefault(sweep.name, sweep)
@@ -44,7 +45,14 @@ def plan_sweeps(files: list[Path], folder: Path, *, any_code: bool = False) -> t
     return sweeps
 
 
-def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None, any_code: bool = False) -> Sweep:
+def plan_sweep(
+    file: Path,
+    folder: Path,
+    *,
+    parameters: dict | None = None,
+    any_code: bool = False,
+    read: dict[str, str] | None = None,
+) -> Sweep:
     """Read a sweep file and check every run of it.
 
     Parameters
@@ -59,6 +67,7 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None, any_
         with several notebooks to a folder in it named after the notebook
     parameters : win over the file's own; "seed" stands for all its seeds
     any_code : runs that other code has done count as done
+    read : see `state_of_inputs`
 
     Raises
     ------
@@ -80,8 +89,9 @@ def plan_sweep(file: Path, folder: Path, *, parameters: dict | None = None, any_
     n_runs = math.prod(map(len, [notebooks, seeds, *grid.values()]))
     if n_runs > MOST_RUNS:
         raise DataError(f"sweep file {file} asks for {n_runs:,} runs; a sweep has {MOST_RUNS:,} at most")
+    code = None if any_code else code_digest()
     planner = _Planner(
-        Path(folder) / file.stem, notebooks, content.get("cell_timeout"), None if any_code else code_digest()
+        Path(folder) / file.stem, notebooks, content.get("cell_timeout"), code, {} if read is None else read
     )
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     runs = []
@@ -97,6 +107,7 @@ class _Planner(NamedTuple):
     notebooks: tuple[Path, ...]
     cell_timeout: int | None
     code: str | None
+    read: dict[str, str]  # settings -> digest of the data
 
     def runs(self, fixed, chosen) -> list[Run]:
         """One run of each notebook, at one point of the grid and with one seed."""
@@ -107,7 +118,7 @@ class _Planner(NamedTuple):
         digests = {}
         for notebook in self.notebooks:
             earlier = tuple(digests.values()) if notebook in readers else ()
-            inputs[notebook] = (*state_of_inputs(notebook, parameters), *earlier)
+            inputs[notebook] = (*state_of_inputs(notebook, parameters, self.read), *earlier)
             digests[notebook] = digest_of(notebook, parameters, inputs[notebook])
         point = _folder_of(self.home, chosen, list(digests.values()))
         return [

@@ -14,6 +14,7 @@ from dlchkit.data.loaders.row_checks import (
     named_classes,
     read_lines,
 )
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 INDEX = ("index", "imgs", "FAll")  # names of the same variable in different codes
@@ -47,7 +48,7 @@ def load_captioned(
     caption : int or str
         Which of an item's captions, from 0, or "all" joined.
     skip_bad_rows : bool
-        Leave rows without picture or caption out and list them in ``left_out``.
+        Leave rows without a readable picture or without caption out and list them in ``left_out``.
     follow_links : bool
         Read pictures behind links that lead out of their folder.
 
@@ -62,7 +63,7 @@ def load_captioned(
     Keys as in the code of DCHMT (``index``, ``caption``, ``category``) and MITH (``label`` for ``category``);
     ``caption.txt`` has one line per item, as for NUS-WIDE. The files name no classes, and their authors' scripts
     take label columns in the order in which their file system lists files: put a ``classes.txt`` beside them if you
-    know it. That a picture exists is checked here; whether it can be read shows when it is encoded.
+    know it.
     """
     mat = _mat_folder(folder)
     assert mat is not None
@@ -82,6 +83,10 @@ def load_captioned(
     for i, text in enumerate(texts):
         if not text:
             problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
+    unreadable = unreadable_pictures(root / file for file in files if file)
+    for i, file in enumerate(files):
+        if file and root / file in unreadable:
+            problems.setdefault(i, f"picture {file} {unreadable[root / file]}")
     return assemble(
         ids=[name or path for name, path in zip(files, paths, strict=True)],
         labels=labels,

@@ -12,6 +12,7 @@ from dlchkit.data.download import fetch
 from dlchkit.data.loaders.names import spellings
 from dlchkit.data.loaders.picture_files import outside_problem
 from dlchkit.data.loaders.row_checks import assemble, choose_caption
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, read_json
 
@@ -79,8 +80,8 @@ def load_coco(
     caption : int or str
         Which of a picture's captions in the order of the file, from 0 (the first), or "all" joined.
     skip_bad_rows : bool
-        Leave out pictures without that caption or without a file, and parts without a folder of pictures, and list
-        them in ``left_out``.
+        Leave out pictures without that caption or without a readable file, and parts without a folder of pictures,
+        and list them in ``left_out``.
     follow_links : bool
         Read pictures that are links out of their part's folder.
 
@@ -115,13 +116,17 @@ def load_coco(
     part_of, ids, files, labels, texts, problems = zip(*rows, strict=True)
     if len(set(ids)) < len(ids):
         ids = [f"{part}/{id}" for part, id in zip(part_of, ids, strict=True)]
+    problems = {i: problem for i, problem in enumerate(problems) if problem}
+    named = {i: Path(file) for i, file in enumerate(files) if i not in problems}
+    unreadable = unreadable_pictures(named.values())
+    problems |= {i: f"picture {path} {unreadable[path]}" for i, path in named.items() if path in unreadable}
     return assemble(
         ids=ids,
         labels=np.array(labels),
         class_names=categories,
         images=np.array(files),
         texts=np.array(texts),
-        problems={i: problem for i, problem in enumerate(problems) if problem},
+        problems=problems,
         row_name=lambda i: f"{folder} image {ids[i]}",
         skip_bad_rows=skip_bad_rows,
         left_out=tuple(f"{part}: left out whole, it has no folder of pictures" for part in bare),

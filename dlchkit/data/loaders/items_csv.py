@@ -12,7 +12,8 @@ from dlchkit.data.loaders.csv_rows import Row, csv_rows
 from dlchkit.data.loaders.names import differing_by_case, names_of_nothing, one_form, unified_names
 from dlchkit.data.loaders.npy_files import read_features
 from dlchkit.data.loaders.picture_files import find_file, outside_problem
-from dlchkit.data.loaders.row_checks import assemble, image_problem, not_finite, refuse_problems
+from dlchkit.data.loaders.row_checks import assemble, not_finite, refuse_problems
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError, nearest_name
 
 COLUMNS = {"text": "text", "labels": "label", "group": "", "image": "image", "id": "id"}  # option -> column by default
@@ -111,6 +112,10 @@ def load_items(
             problem = _image_problem(row[image], image, files[i], folder, follow_links)
         if problem:
             problems[i] = problem
+    unreadable = unreadable_pictures(file for i, file in enumerate(files) if i not in problems)
+    for i, file in enumerate(files):
+        if i not in problems and file in unreadable:
+            problems[i] = f"image file {rows[i][image]} {unreadable[file]}"
     usable = [row for i, row in enumerate(rows) if i not in problems]
     rare = _rare_labels(usable, most_frequent)
     label_sets = [names - rare for names in label_sets]
@@ -291,5 +296,5 @@ def _row_problem(row, label_set, text, label_columns) -> str | None:
 def _image_problem(name, column, file, folder, follow_links) -> str | None:
     if not name.strip():
         return f"column {column!r} is empty: an item needs a picture"
-    problem = outside_problem(file, folder, follow_links=follow_links) or image_problem(file)
+    problem = outside_problem(file, folder, follow_links=follow_links)
     return f"image file {name} {problem}" if problem else None

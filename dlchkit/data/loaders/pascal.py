@@ -7,7 +7,8 @@ import numpy as np
 
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.picture_files import outside_problem
-from dlchkit.data.loaders.row_checks import assemble, choose_caption, image_problem, read_lines
+from dlchkit.data.loaders.row_checks import assemble, choose_caption, read_lines
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -47,6 +48,8 @@ def load_pascal(
     pictures = _found(folder, PICTURES)
     names = sorted(files.keys() | pictures.keys())
     class_names = tuple(sorted({name.split("/")[0] for name in names}))
+    outside = {name: outside_problem(path, folder, follow_links=follow_links) for name, path in pictures.items()}
+    unreadable = unreadable_pictures(path for name, path in pictures.items() if not outside[name])
     texts = []
     problems = {}
     for i, name in enumerate(names):
@@ -54,9 +57,7 @@ def load_pascal(
         texts.append(choose_caption(sentences, caption))
         if name not in pictures:
             problems[i] = "has sentences but no picture"
-        elif problem := (
-            outside_problem(pictures[name], folder, follow_links=follow_links) or image_problem(pictures[name])
-        ):
+        elif problem := outside.get(name) or unreadable.get(pictures[name]):
             problems[i] = problem
         elif not texts[i]:
             problems[i] = f"has no sentence at position {caption}" if sentences else "has no sentences"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.names import one_form
@@ -180,21 +179,3 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path} does not exist") from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-
-
-def image_problem(path: Path) -> str | None:
-    """Find what is wrong with an image file, None for nothing, from its headers and checksums, not its pixels."""
-    try:
-        with Image.open(path) as picture:
-            kind = picture.format
-            picture.verify()
-        if kind == "JPEG":
-            with open(path, "rb") as file:
-                file.seek(max(0, path.stat().st_size - 4096))
-                if b"\xff\xd9" not in file.read():
-                    return "is cut short: its last bytes are missing"
-    except FileNotFoundError:
-        return "does not exist"
-    except Exception as error:  # Pillow raises many kinds for broken files
-        return f"is not a readable picture ({type(error).__name__})"
-    return None

@@ -7,7 +7,8 @@ import numpy as np
 from dlchkit.data import SourceDataset
 from dlchkit.data.loaders.npy_files import read_array, read_features
 from dlchkit.data.loaders.picture_files import pictures_below, visible
-from dlchkit.data.loaders.row_checks import image_problem, read_lines
+from dlchkit.data.loaders.row_checks import read_lines
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 
@@ -75,10 +76,8 @@ def _source_of_images(folder, names, follow_links):
     bare = set(range(len(classes))) - {c for _, c in files}
     if bare:
         raise DataError(f"class folder {classes[min(bare)]} holds no picture; add some, or remove the folder")
-    for path, _ in files:
-        problem = image_problem(path)
-        if problem:
-            raise DataError(f"source picture {path} {problem}")
+    for path, problem in unreadable_pictures(path for path, _ in files).items():
+        raise DataError(f"source picture {path} {problem}; replace it, or remove it")
     return SourceDataset(
         labels=np.array([c for _, c in files]),
         class_names=tuple(names.get(child.name, child.name) for child in classes),
