@@ -150,7 +150,7 @@ def test_nuswide_as_its_archives_unpack(nuswide, photos, tags):
         "0002_12.jpg: has no tag that counts",
         "0002_16.jpg has no label",
     ]
-    assert data.images[0].endswith("actor/0001_11.jpg") and data.split is None
+    assert data.images[0].endswith("0001_11.jpg") and data.split is None
 
 
 @pytest.mark.parametrize("tags", [None, "TagList1k.txt"])

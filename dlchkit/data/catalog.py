@@ -14,7 +14,9 @@ from dlchkit.data.loaders import (
     clip_hashing_files,
     coco,
     dcmh_files,
+    hash_lists,
     items_csv,
+    karpathy,
     mirflickr_photos,
     npz_archive,
     nuswide_lists,
@@ -61,6 +63,9 @@ FORMS = (
         nuswide_lists.load_nuswide,
         *("images", "min_tag_count", "follow_links"),
     ),
+    _form(
+        "Karpathy's caption file", karpathy.holds_karpathy, karpathy.load_karpathy, "images", "caption", "follow_links"
+    ),
     _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption", "follow_links"),
     _form(
         "index.mat, caption.mat and label.mat",
@@ -75,6 +80,14 @@ FORMS = (
         "I_tr, T_tr, L_tr, I_te, T_te and L_te in .mat files",
         train_test_mat.holds_train_test,
         train_test_mat.load_train_test,
+    ),
+    _form(
+        "lists of pictures and labels",
+        hash_lists.holds_lists,
+        hash_lists.load_lists,
+        "images",
+        "caption",
+        "follow_links",
     ),
     _form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
     _form(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.listed_pictures import find_listed, picture_root
+from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.row_checks import (
     assemble,
@@ -14,7 +14,6 @@ from dlchkit.data.loaders.row_checks import (
     named_classes,
     read_lines,
 )
-from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 INDEX = ("index", "imgs", "FAll")  # names of the same variable in different codes
@@ -80,13 +79,10 @@ def load_captioned(
     root = picture_root(folder, images)
     texts = [choose_caption(row, caption) for row in captions]
     files, problems = find_listed(paths, root, follow_links=follow_links)
-    for i, text in enumerate(texts):
-        if not text:
-            problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
-    unreadable = unreadable_pictures(root / file for file in files if file)
-    for i, file in enumerate(files):
-        if file and root / file in unreadable:
-            problems.setdefault(i, f"picture {file} {unreadable[root / file]}")
+    without = {
+        i: f"has no caption at position {caption}" if captions[i] else "has no caption" for i in range(len(texts))
+    }
+    problems = unreadable_listed(files, root) | {i: without[i] for i, text in enumerate(texts) if not text} | problems
     return assemble(
         ids=[name or path for name, path in zip(files, paths, strict=True)],
         labels=labels,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlchkit.data.loaders.picture_files import outside_problem
+from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 
@@ -51,6 +52,13 @@ def find_listed(paths: Sequence[str], root: Path, *, follow_links: bool) -> tupl
             row_of[file] = i
             files.append(file)
     return files, problems
+
+
+def unreadable_listed(files: Sequence[str], root: Path) -> dict[int, str]:
+    """Find which of the files of `find_listed` are no readable pictures, and what is wrong with each, by position."""
+    unreadable = unreadable_pictures(root / file for file in files if file)
+    found = {i: unreadable.get(root / file) for i, file in enumerate(files) if file}
+    return {i: f"picture {files[i]} {problem}" for i, problem in found.items() if problem}
 
 
 def _nearest(path, by_name, root, follow_links) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.listed_pictures import find_listed, picture_root
+from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.row_checks import assemble, read_lines
 from dlchkit.data.loaders.tag_texts import tag_texts
 from dlchkit.errors import DataError
@@ -44,7 +44,7 @@ def load_mirflickr(
     relevant_labels : bool
         Take the 14 stricter lists (``LABEL_r1.txt``) as labels of their own beside the 24, which makes 38.
     skip_bad_rows : bool
-        Leave out photos that are not there and tags that cannot be read, and list them.
+        Leave out photos that are not there or cannot be read, and tags that cannot be read, and list them.
     follow_links : bool
         Read photos behind links that lead out of their folder.
 
@@ -82,7 +82,7 @@ def load_mirflickr(
         class_names=tuple(labelled),
         images=np.array([str(root.resolve() / name) for name in files]),
         texts=np.array(texts),
-        problems=missing | problems,
+        problems=unreadable_listed(files, root) | missing | problems,
         bare={i: "has no tag that counts" for i, text in enumerate(texts) if not text},
         row_name=lambda i: f"{folder} im{numbers[i]}",
         skip_bad_rows=skip_bad_rows,

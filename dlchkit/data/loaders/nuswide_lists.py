@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.listed_pictures import find_listed, picture_root
+from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.npy_files import read_features
 from dlchkit.data.loaders.row_checks import assemble, not_finite, read_lines
 from dlchkit.data.loaders.tag_texts import tag_texts
@@ -58,7 +58,7 @@ def load_nuswide(
     min_tag_count : int
         Tags of fewer photos are left out.
     skip_bad_rows : bool
-        Leave rows with NaN or infinity out and list them in ``left_out``.
+        Leave out photos that cannot be read, or features with NaN or infinity, and list them.
     follow_links : bool
         Read photos behind links that lead out of their folder.
 
@@ -81,6 +81,7 @@ def load_nuswide(
     files, lost = find_listed(ids, root, follow_links=follow_links) if features is None else (ids, {})
     if len(lost) == len(ids):
         raise DataError(f"none of {len(ids):,} photos has a file: {lost[0]}; name their folder as images=")
+    unreadable = unreadable_listed(files, root) if features is None else {}
     said = [f"{len(lost):,} of {len(ids):,} photos are left out, the first because {lost[min(lost)]}"] if lost else []
     kept = np.array([i for i in range(len(ids)) if i not in lost])
     return assemble(
@@ -91,7 +92,8 @@ def load_nuswide(
         image_features=None if features is None else features[kept],
         texts=np.array(texts)[kept],
         split=None if whole else split[kept],
-        problems=not_finite(image_features=features),
+        problems=not_finite(image_features=features)
+        | {row: unreadable[i] for row, i in enumerate(kept.tolist()) if i in unreadable},
         bare={row: "has no tag that counts" for row, i in enumerate(kept) if not texts[i]},
         row_name=lambda row: f"{folder} {ids[kept[row]]}",
         skip_bad_rows=skip_bad_rows,
