@@ -149,7 +149,7 @@ def class_incremental_stream(
         raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
     stage_of_class = np.empty(n_classes, dtype=int)
     stage_of_class[order] = np.repeat(np.arange(len(classes_per_stage)), classes_per_stage)
-    arrives = _arrival_stages(data.labels, stage_of_class, arrival)
+    arrives = arrival_stages(data.labels, stage_of_class, arrival)
     if arrival == "first":
         data = replace(data, labels=data.labels & (stage_of_class <= arrives[:, None]))
     query_rows, database_rows = split_rows(data, query_fraction=query_fraction, seed=split_seed)
@@ -166,8 +166,8 @@ def class_incremental_stream(
     )
 
 
-def _arrival_stages(labels, stage_of_class, arrival):
-    """Find the stage in which each item arrives; -1 for never."""
+def arrival_stages(labels: np.ndarray, stage_of_class: np.ndarray, arrival: str) -> np.ndarray:
+    """Find the stage in which each item arrives, int (n,); -1 for never. See `class_incremental_stream`."""
     last = np.where(labels, stage_of_class, -1).max(1)
     if arrival == "last":
         return last

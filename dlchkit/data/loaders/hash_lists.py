@@ -1,6 +1,5 @@
 """Read lists of pictures with labels, as HashNet and DeepHash codes keep them: train.txt, test.txt, database.txt."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from dlchkit.errors import DataError
 
 SIDES = {"database.txt": "database", "train.txt": "database", "test.txt": "query"}
 CAPTIONS = "captions.txt"
-_LINE = re.compile(r"(?P<path>\S.*?)(?P<labels>(?:\s+[01])+)\s*")
 
 
 class ListedPictures(NamedTuple):
@@ -27,7 +25,7 @@ class ListedPictures(NamedTuple):
 
 def holds_lists(place: Path) -> bool:
     """Tell whether a folder has one of the lists, with labels of 0 and 1 behind a path."""
-    return any((place / name).is_file() and _LINE.fullmatch(_first_line(place / name)) for name in SIDES)
+    return any((place / name).is_file() and _path_and_labels(_first_line(place / name)) for name in SIDES)
 
 
 def load_lists(
@@ -95,12 +93,11 @@ def read_lists(folder: Path) -> ListedPictures:
         seen = set()
         for number, line in enumerate(read_lines(folder / file) if (folder / file).is_file() else [], start=1):
             place = f"{folder / file} line {number}"
-            match = _LINE.fullmatch(line)
             if not line.strip():
                 continue
-            if match is None:
-                raise DataError(f"{place} is not a picture's path and 0 or 1 for each class")
-            path, values = match["path"], tuple(match["labels"].split())
+            path, values = _path_and_labels(line) or ("", ())
+            if not path:
+                raise DataError(f"{place} is not a picture's path and 0 or 1 for each class, two classes at least")
             first = next(iter(labels.values()), values)
             if len(values) != len(first):
                 raise DataError(f"{place} has {len(values)} labels, {next(iter(places.values()))} has {len(first)}")
@@ -115,6 +112,15 @@ def read_lists(folder: Path) -> ListedPictures:
         raise DataError(f"the lists in {folder} name no picture")
     matrix = np.array(list(labels.values())) == "1"
     return ListedPictures(list(sides), matrix, np.array(list(sides.values())), list(places.values()))
+
+
+def _path_and_labels(line: str) -> tuple[str, tuple[str, ...]] | None:
+    """Cut a line in two; None where fewer than two labels stand behind a path, as in lists of class numbers."""
+    words = line.split()
+    n_labels = 0
+    while n_labels < len(words) - 1 and words[-1 - n_labels] in ("0", "1"):
+        n_labels += 1
+    return (line.strip().rsplit(None, n_labels)[0], tuple(words[-n_labels:])) if n_labels > 1 else None
 
 
 def _captions(path: Path) -> dict[str, list[str]]:
