@@ -308,7 +308,8 @@ def test_a_damaged_file_is_refused(own_process, three_files, refused, tmp_path, 
     raw = path.read_bytes()
     damaged = {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}
     path.write_bytes(damaged[damage])
-    with refused(str(path), "not a readable .mat file"):
+    causes = {"cut short": "cut short: fetch it again", "no mat": "begins with b'<html>sign in", "empty": "it is empty"}
+    with refused(str(path), "not a readable .mat file", causes[damage]):
         load(tmp_path)
 
 

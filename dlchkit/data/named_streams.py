@@ -131,6 +131,7 @@ def _all_streams() -> dict[str, tuple[Task, ...]]:
     streams = {}
     with open(resource_folder("datasets") / "cash_streams.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            counts = (int(row[name]) for name in ("query", "training", "database"))
-            streams.setdefault(row["stream"], []).append(Task(*counts, tuple(row["classes"].split("|"))))
+            query, training, database = (int(row[name]) for name in ("query", "training", "database"))
+            task = Task(query, training, database, tuple(row["classes"].split("|")))
+            streams.setdefault(row["stream"], []).append(task)
     return {name: tuple(tasks) for name, tasks in streams.items()}

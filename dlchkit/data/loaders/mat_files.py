@@ -142,7 +142,17 @@ def _one_line(path: Path) -> Iterator[None]:
         raise DataError(f"{path} does not exist") from None
     except Exception as error:
         reason = str(error) if isinstance(error, mat_subprocess.ReaderFailed) else type(error).__name__
-        raise DataError(f"{path} is not a readable .mat file ({reason}); it may be cut short: fetch it again") from None
+        raise DataError(f"{path} is not a readable .mat file ({reason}); {_likely_cause(path)}") from None
+
+
+def _likely_cause(path: Path) -> str:
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if not start:
+        return "it is empty: fetch it again"
+    if start.startswith(b"MATLAB") or _is_hdf5(path):
+        return "it may be cut short: fetch it again"
+    return f"it begins with {start!r}, as no file does that MATLAB saves: it is of another kind"
 
 
 def _is_hdf5(path: Path) -> bool:

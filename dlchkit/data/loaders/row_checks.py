@@ -61,7 +61,7 @@ def assemble(
     if not skip_bad_rows:
         refuse_problems(problems, row_name)
     unlabelled = {i: f"{ids[i]} has no label" for i in np.flatnonzero(~labels.any(1)).tolist()}
-    reasons = (bare or {}) | unlabelled | problems
+    reasons = dict(bare or {}) | unlabelled | problems
     kept = np.array([i for i in range(len(ids)) if i not in reasons], dtype=np.int64)
     lines = [f"{row_name(i)}: {reasons[i]}" for i in sorted(reasons)]
     if len(kept) == 0:
