@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dlchkit.codes import pack_codes, unpack_codes
+from dlchkit.codes import binary_labels, pack_codes, unpack_codes
 from dlchkit.errors import DataError
 
 
@@ -58,6 +58,7 @@ class CodeBank:
                 f"labels {labels.shape} do not fit a bank of {self._labels[0].shape[1]} classes; "
                 f"all stages share one list of classes"
             )
+        labels = binary_labels(labels)
         new = set()
         for name in ids.tolist():
             if name in self._known or name in new:
@@ -83,7 +84,7 @@ class CodeBank:
     @property
     def codes(self) -> np.ndarray:
         """int8 array of shape (n, n_bits), values in {-1, +1}."""
-        return unpack_codes(np.concatenate([np.empty((0, self.n_bits // 8), np.uint8), *self._packed]))
+        return unpack_codes(np.concatenate([np.empty((0, -(-self.n_bits // 8)), np.uint8), *self._packed]), self.n_bits)
 
     @property
     def labels(self) -> np.ndarray:

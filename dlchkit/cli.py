@@ -228,17 +228,30 @@ def fit(options) -> int:
 
     def say(done):
         sent = f", {done.nbytes / 1e6:,.1f} MB came back" if done.nbytes else ""
-        print(f"{done.name}: {done.n_items:,} items in {done.seconds:.2f} s{sent}", flush=True)
+        skipped = f", {done.n_skipped:,} learned before left out" if done.n_skipped else ""
+        print(f"{done.name}: {done.n_items:,} items in {done.seconds:.2f} s{skipped}{sent}", flush=True)
 
     where = {"backend": options.backend, "scheduler": options.scheduler, "n_jobs": options.workers}
-    learned = fit_shards(before, options.shard, **where, on_shard=say)
+    learned = fit_shards(before, options.shard, **where, skip_seen=options.skip_seen, on_shard=say)
     save_exact(learned, out)
+    for line in _left_open(learned, options.onto):
+        print(line)
     print(
         f"{learned.n_items:,} items learned, {before.n_items:,} of them before; "
         f"state {learned.state_bytes / 1e6:,.1f} MB"
     )
     print(out.resolve())
     return 0
+
+
+def _left_open(learned, onto: str | None):
+    """Lines on what could not be checked: classes and items without names."""
+    if learned.class_names is None:
+        yield "classes have no names: a column was taken for the same class wherever it came"
+    without = learned.n_items - len(learned.seen.ids)
+    if without:
+        before = f" (all or some of them in {onto})" if onto else ""
+        yield f"{without:,} items have no id{before}: of these, only a whole file is noticed where it comes twice"
 
 
 def _pairs(parameters) -> dict[str, str]:
@@ -380,7 +393,7 @@ def _parser() -> argparse.ArgumentParser:
         "shard",
         nargs="+",
         metavar="SHARD.npz",
-        help="image_features, text_features and labels; the first one fixes features and ridge",
+        help="image_features, text_features and labels, best with class_names and ids; the largest fixes the ridge",
     )
     one.add_argument(
         "-o", dest="out", required=True, metavar="FILE.safetensors", help="file for the sums, codes and settings"
@@ -405,6 +418,9 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="shards at a time (default: one per core; with dask: two per thread)",
+    )
+    one.add_argument(
+        "--skip-seen", action="store_true", help="leave out items learned before, by id or as a whole file, not refuse"
     )
     one.add_argument("--bits", type=int, metavar="N", help="code length (default: 64)")
 

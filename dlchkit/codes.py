@@ -11,14 +11,33 @@ from dlchkit.errors import DataError
 
 Codes = np.ndarray  # int8 (n, n_bits), values in {-1, +1}
 Labels = np.ndarray  # bool, int or float (n, n_classes), values in {0, 1}
+_LABELS_ARE = "labels are 0 or 1, and a column for each class says which items have it"
 
 
 def check_n_bits(n_bits: int) -> int:
-    """Return ``n_bits`` if codes of that length can be packed, else raise `DataError`."""
-    if n_bits < 8 or n_bits % 8:
-        nearest = max(8, round(n_bits / 8) * 8)
-        raise DataError(f"n_bits is {n_bits}; a code length must be a positive multiple of 8, e.g. {nearest}")
-    return n_bits
+    """Return ``n_bits`` if it is a code length, a whole number of at least 1; else raise `DataError`."""
+    if not isinstance(n_bits, (int, np.integer)) or isinstance(n_bits, bool) or n_bits < 1:
+        raise DataError(f"n_bits is {n_bits!r}; a code length is a whole number of at least 1, e.g. 64")
+    return int(n_bits)
+
+
+def check_codes(codes: np.ndarray, name: str = "codes") -> None:
+    """Refuse a matrix that holds another value than -1 and +1."""
+    right = np.abs(codes) == 1 if codes.dtype.kind in "biuf" else np.zeros(codes.shape, dtype=bool)
+    if right.all():
+        return
+    wrong = codes[~right][0]
+    if _zeros_and_ones(codes):
+        way = "2 * codes.astype(int) - 1 makes them of 0 and 1"
+    else:
+        way = "binarize takes the signs of real outputs"
+    raise DataError(f"{name} hold the value {wrong}; hash codes are -1 and +1: {way}")
+
+
+def _zeros_and_ones(values: np.ndarray) -> bool:
+    if values.dtype.kind not in "biuf":
+        return False
+    return bool(values.size) and values.min() == 0 and values.max() == 1 and not ((values > 0) & (values < 1)).any()
 
 
 def binarize(relaxed: np.ndarray) -> np.ndarray:
@@ -32,6 +51,11 @@ def binarize(relaxed: np.ndarray) -> np.ndarray:
     Returns
     -------
     int8 array (n, n_bits), values in {-1, +1}
+
+    Raises
+    ------
+    DataError
+        For NaN, and for codes of 0 and 1, which have one sign.
 
     Notes
     -----
@@ -47,6 +71,10 @@ def binarize(relaxed: np.ndarray) -> np.ndarray:
     if np.isnan(relaxed).any():
         row = int(np.isnan(relaxed).any(1).argmax())
         raise DataError(f"relaxed codes hold NaN in row {row}; codes need real outputs")
+    if relaxed.dtype == bool or _zeros_and_ones(relaxed):
+        raise DataError(
+            "relaxed codes hold 0 and 1 alone, which have one sign, +1; 2 * codes.astype(int) - 1 makes codes of them"
+        )
     return np.where(relaxed >= 0, 1, -1).astype(np.int8)
 
 
@@ -55,7 +83,8 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    uint8 array (n, n_bits / 8)
+    uint8 array (n, n_bytes)
+        n_bytes is n_bits / 8, rounded up; the bits left over in the last byte are 0.
 
     Examples
     --------
@@ -64,15 +93,13 @@ def pack_codes(codes: np.ndarray) -> np.ndarray:
     """
     codes = np.asarray(codes)
     check_n_bits(codes.shape[1])
-    if not (np.abs(codes) == 1).all():
-        wrong = codes[np.abs(codes) != 1][0]
-        raise DataError(f"codes hold the value {wrong}; only -1 and +1 are hash codes, see binarize")
+    check_codes(codes)
     return np.packbits(codes > 0, axis=1)
 
 
-def unpack_codes(packed: np.ndarray) -> np.ndarray:
-    """Undo `pack_codes`: uint8 (n, n_bytes) to int8 (n, 8 * n_bytes) in {-1, +1}."""
-    return np.unpackbits(packed, axis=1).astype(np.int8) * 2 - 1
+def unpack_codes(packed: np.ndarray, n_bits: int | None = None) -> np.ndarray:
+    """Undo `pack_codes`: uint8 (n, n_bytes) to int8 (n, n_bits) in {-1, +1}; None stands for all 8 * n_bytes bits."""
+    return np.unpackbits(packed, axis=1, count=n_bits).astype(np.int8) * 2 - 1
 
 
 def as_words(packed: np.ndarray) -> np.ndarray:
@@ -137,6 +164,39 @@ def hamming_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return differing_bits(as_words(pack_codes(a)), as_words(pack_codes(b)))
 
 
+def binary_labels(labels: np.ndarray, name: str = "labels") -> np.ndarray:
+    """Return labels as bool (n, n_classes), or refuse what is no matrix of 0 and 1.
+
+    Parameters
+    ----------
+    labels : array (n, n_classes)
+        Each row says which classes an item has: bool, or numbers that are all 0 or 1.
+    name : str
+        What they are, for the message: "labels in month1.npz".
+
+    Raises
+    ------
+    DataError
+        For class numbers, -1 and +1, NaN or anything else; it names the first place.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "biufO":
+        raise DataError(f"{name}: shape {labels.shape}, type {labels.dtype}; {_LABELS_ARE}")
+    if labels.dtype == bool:
+        return labels
+    check_labels(labels, name)
+    return labels.astype(bool)
+
+
+def check_labels(labels, name: str = "labels") -> None:
+    """Refuse a matrix, of NumPy or torch, that holds another value than 0 and 1."""
+    right = (labels == 0) | (labels == 1)
+    if not right.all():
+        row, column = np.argwhere(np.logical_not(right.tolist()))[0]
+        value = labels.tolist()[row][column]
+        raise DataError(f"{name}: the matrix holds {value} in row {row}, column {column}; {_LABELS_ARE}")
+
+
 def unit_labels(labels):
     """Scale each label vector to length one: e = l / |l|; a row without labels stays zero.
 
@@ -148,6 +208,7 @@ def unit_labels(labels):
     -------
     float array (n, n_classes)
     """
+    check_labels(labels)
     labels = labels * 1.0
     squared_length = labels.sum(1)[:, None]
     return labels / (squared_length + (squared_length == 0)) ** 0.5
@@ -187,4 +248,6 @@ def shares_label(a, b):
     >>> shares_label(np.array([[1, 1, 0]]), np.array([[0, 1, 1], [0, 0, 1]]))
     array([[ True, False]])
     """
+    check_labels(a)
+    check_labels(b)
     return (a * 1.0) @ (b * 1.0).T > 0

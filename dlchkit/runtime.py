@@ -8,16 +8,19 @@ import torch
 from dlchkit.errors import DataError
 
 
-def choose_device(device: str = "auto") -> torch.device:
-    """Return the named torch device; "auto" takes a GPU where there is one, else the CPU."""
+def choose_device(device: str | torch.device = "auto", dtype: torch.dtype = torch.float32) -> torch.device:
+    """Return the named torch device if it can compute in ``dtype``; "auto" takes a GPU where there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise DataError(f"device is {device!r}; it must be 'auto', 'cpu', 'cuda' or another torch device") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise DataError(f"device is {device!r}, but torch sees no GPU here; use 'auto' or 'cpu'")
+    try:
+        torch.ones(1, dtype=dtype, device=chosen).add(1).item()
+    except Exception:  # every backend of torch raises kinds of its own
+        kind = str(dtype).removeprefix("torch.")
+        raise DataError(f"device is {device!r}, but torch computes no {kind} on it here; use 'auto' or 'cpu'") from None
     return chosen
 
 

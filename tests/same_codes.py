@@ -43,7 +43,7 @@ def run(checkout: str, dataset: str) -> dict:
     """Method -> digest of its codes, its last scores and the bytes it keeps, as the checkout computes them."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": os.path.abspath(checkout)}
-    command = [sys.executable, "-c", RUN, dataset]
+    command = [sys.executable, "-P", "-c", RUN, dataset]  # -P: not the checkout that this is called from
     ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout.splitlines()[-1])
 

@@ -129,6 +129,15 @@ def test_widths_and_lengths_must_fit(bank, refused):
     refused_and_unchanged(bank, refused, "(1, 3)", **{**new, "labels": new["labels"][:1]})
     refused_and_unchanged(bank, refused, "(2, 2)", "3 classes", **{**new, "labels": new["labels"][:, :2]})
     refused_and_unchanged(bank, refused, "value 0", **{**new, "codes": new["codes"] * 0})
+    refused_and_unchanged(bank, refused, "labels: the matrix holds 2", **{**new, "labels": new["labels"] * 2})
+
+
+@pytest.mark.parametrize("n_bits", [1, 12, 48])
+def test_codes_of_any_length_come_back(n_bits):
+    bank = CodeBank(n_bits)
+    new = rows("a", "b", n_bits=n_bits)
+    bank.append(**new, stage=0)
+    assert np.array_equal(bank.codes, new["codes"]) and CodeBank(n_bits).codes.shape == (0, n_bits)
 
 
 def test_an_empty_bank_is_empty():

@@ -101,7 +101,7 @@ def test_the_number_of_threads_is_put_back():
         (["--size", "flickr"], "size is 'flickr'; it must be one of mirflickr, nuswide, coco"),
         (["--queries", "0"], "queries is 0; it must be at least 1"),
         (["--repeat", "0"], "repeat is 0"),
-        (["--bits", "12"], "n_bits is 12; a code length must be a positive multiple of 8"),
+        (["--bits", "0"], "bits is 0; it must be at least 1"),
     ],
 )
 def test_mistakes_end_with_2_and_one_line(arguments, said, capsys):

@@ -112,7 +112,7 @@ def test_the_command_measures_memory_in_another_process(capsys):
         (["--classes", "5"], "old items of 0 classes"),
         (["--new", "0"], "n_new is 0; it must be at least 1"),
         (["--repeat", "0"], "repeat is 0"),
-        (["--bits", "12"], "n_bits is 12"),
+        (["--bits", "0"], "n_bits is 0"),
     ],
 )
 def test_mistakes_end_with_2_and_one_line(arguments, said, capsys):

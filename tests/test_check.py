@@ -1,6 +1,7 @@
 """What a run would refuse after minutes is refused before any run starts, in one line that names it."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -10,8 +11,11 @@ import yaml
 from safetensors.torch import save_file
 from small_sweep import command, write_sweep
 
-from dlchkit.data.settings import DataSettings
+from dlchkit.data.catalog import load
+from dlchkit.data.settings import DataSettings, read_settings
+from dlchkit.data.streams import check_seeds
 from dlchkit.encoders import prepared_data
+from dlchkit.encoders.prepared_data import PreparedData
 from dlchkit.runs.check import Wanted, check, wanted_by
 from dlchkit.runs.plan import in_order
 from dlchkit.runs.sweep_file import plan_sweeps
@@ -55,7 +59,7 @@ def mistakes(parameters, said, **entries):
         mistakes({"classes_per_stage": [10, 3]}, "add up to the data's 16 classes"),
         mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
         mistakes({"methods": []}, "name one at least"),
-        mistakes({}, "n_bits is 12; a code length must be a positive multiple of 8", grid={"n_bits": [16, 12]}),
+        mistakes({}, "n_bits is 0; a code length is a whole number of at least 1", grid={"n_bits": [16, 0]}),
         mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
         mistakes({"image_weights": "no.safetensors"}, "image_weights is 'no.safetensors', which does not exist"),
         mistakes({"image_encoder": "resnet19"}, "'resnet19' is no torchvision classification model; did you mean"),
@@ -93,6 +97,33 @@ def test_every_data_set_is_read_once_for_its_digest_and_once_to_be_checked(tmp_p
     assert read == [(str(items),)] * 2
 
 
+def test_stages_that_a_seed_cannot_fill_are_found_before_anything_runs(tmp_path, capsys, refused):
+    sizes = {"a": 300, "b": 30, "c": 6, "d": 3, "e": 2}
+    rows = [(name, i) for name, n in sizes.items() for i in range(n)]
+    folder = tmp_path / "uneven"
+    folder.mkdir()
+    lines = ["text,label", *(f"word{i} {name},{name}" for name, i in rows)]
+    (folder / "items.csv").write_text("\n".join(lines) + "\n")
+    np.save(folder / "image_features.npy", np.random.default_rng(0).normal(size=(len(rows), 4)).astype(np.float32))
+    parameters = {"data": str(folder), "classes_per_stage": [1, 2, 2]}
+    file = sweep_file(tmp_path, parameters=parameters, seeds=[0, 1, 2, 3, 4], grid={})
+    assert command(file, tmp_path / "out", "--dry-run") == 2
+    said = capsys.readouterr().err
+    assert "has no query item: its classes are too small" in said and said.count("\n") == 1
+    workable = json.loads(said.partition("classes_per_stage ")[2].partition(" can be filled")[0])
+    file = sweep_file(tmp_path, parameters=parameters | {"classes_per_stage": workable}, seeds=[0, 1, 2, 3, 4], grid={})
+    assert command(file, tmp_path / "out", "--dry-run") == 0
+    data = load(folder)
+    failing = said.partition("with seed ")[2].partition(", stage")[0].split(", ")
+    for seed in range(5):
+        prepared = PreparedData(read_settings(str(folder)), seed=seed)
+        if str(seed) in failing:
+            with refused("too small for this split", "can be filled"):
+                prepared.check_seeds([seed], classes_per_stage=[1, 2, 2])
+        else:
+            check_seeds(data, [seed], classes_per_stage=[1, 2, 2])
+
+
 def test_the_kits_own_notebooks_pass_with_their_defaults(tmp_path):
     names = [path.stem for path in sorted(resource_folder("notebooks").glob("*.ipynb"))]
     sweeps = plan_sweeps([sweep_file(tmp_path, notebook=names, grid={})], tmp_path / "out")
@@ -119,4 +150,4 @@ def test_a_source_that_is_not_used_for_its_pictures_is_read_for_its_features(tmp
     (tmp_path / "source").mkdir()
     settings = DataSettings(folder=str(items), source=str(tmp_path / "source"))
     with refused("a run: ", "labels.npy does not exist"):
-        check([Wanted("a run", settings, {}, kits_own=False)])
+        check([Wanted("a run", settings, {}, kits_own=False, searches=False)])

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from dlchkit.codes import (
     as_words,
     binarize,
+    binary_labels,
     check_n_bits,
     differing_bits,
     hamming_distance,
@@ -53,40 +54,55 @@ def test_binarize_leaves_its_input_alone():
     assert relaxed.tolist() == [[0.5, -0.5]]
 
 
+def test_codes_of_0_and_1_are_refused_and_their_codes_named(refused):
+    """The sign of 0 and of 1 is +1: binarize would make one code of all."""
+    zero_one = np.random.default_rng(0).integers(0, 2, (5, 8))
+    for dtype in (np.int64, np.uint8, np.float64, bool):
+        for takes in (binarize, pack_codes):
+            with refused("0 and 1", "2 * codes.astype(int) - 1"):
+                takes(zero_one.astype(dtype))
+    hash_codes = 2 * zero_one.astype(int) - 1
+    assert np.array_equal(binarize(hash_codes), hash_codes) and pack_codes(hash_codes).shape == (5, 1)
+    assert binarize(np.zeros((2, 4))).tolist() == [[1] * 4] * 2
+
+
 @few
-@given(n_bytes, seeds)
-def test_unpacking_undoes_packing(n_bytes, seed):
-    codes = random_codes(5, 8 * n_bytes, seed)
+@given(st.integers(1, 150), seeds)
+def test_unpacking_undoes_packing(n_bits, seed):
+    codes = random_codes(5, n_bits, seed)
     packed = pack_codes(codes)
-    assert packed.dtype == np.uint8 and packed.shape == (5, n_bytes)
-    assert unpack_codes(packed).dtype == np.int8
-    assert np.array_equal(unpack_codes(packed), codes)
+    assert packed.dtype == np.uint8 and packed.shape == (5, math.ceil(n_bits / 8))
+    assert unpack_codes(packed, n_bits).dtype == np.int8
+    assert np.array_equal(unpack_codes(packed, n_bits), codes)
+    assert np.array_equal(unpack_codes(packed)[:, :n_bits], codes)
 
 
-@pytest.mark.parametrize("n_bits", [0, -8, 4, 12, 63])
-def test_code_lengths_that_cannot_be_packed_are_refused(n_bits, refused):
-    with refused(f"n_bits is {n_bits}", "multiple of 8"):
+@pytest.mark.parametrize("n_bits", [0, -8, 12.0, True, "12"])
+def test_what_is_no_code_length_is_refused(n_bits, refused):
+    with refused(f"n_bits is {n_bits!r}", "whole number of at least 1"):
         check_n_bits(n_bits)
 
 
-@pytest.mark.parametrize("n_bits", [8, 64, 200])
-def test_multiples_of_eight_can_be_packed(n_bits):
+@pytest.mark.parametrize("n_bits", [1, 8, 12, 48, np.int64(64), 200])
+def test_code_lengths_are_whole_numbers(n_bits):
     assert check_n_bits(n_bits) == n_bits
 
 
-def test_packing_refuses_another_length_and_other_values(refused):
-    with refused("n_bits is 12", "16"):
-        pack_codes(np.ones((2, 12)))
-    with refused("value 0", "binarize"):
-        pack_codes(np.array([[1, 1, 1, 0, 1, 1, 1, 1]]))
+def test_packing_refuses_other_values(refused):
+    with refused("value 3", "binarize"):
+        pack_codes(np.array([[1, 1, 1, 3, 1, 1, 1, 1]]))
+    with refused("value nan", "-1 and +1"):
+        pack_codes(np.array([[1, np.nan]]))
+    with refused("value x", "-1 and +1"):
+        pack_codes(np.array([["x", "y"]]))
 
 
 @few
-@given(n_bytes, seeds)
-def test_hamming_distance_counts_differing_bits(n_bytes, seed):
-    a, b = random_codes(3, 8 * n_bytes, seed), random_codes(4, 8 * n_bytes, seed + 1)
+@given(st.integers(1, 150), seeds)
+def test_hamming_distance_counts_differing_bits(n_bits, seed):
+    a, b = random_codes(3, n_bits, seed), random_codes(4, n_bits, seed + 1)
     counted = [[sum(x != y for x, y in zip(one, other, strict=True)) for other in b] for one in a]
-    by_formula = (8 * n_bytes - a.astype(int) @ b.T.astype(int)) // 2
+    by_formula = (n_bits - a.astype(int) @ b.T.astype(int)) // 2
     distance = hamming_distance(a, b)
     assert distance.dtype == np.int64
     assert np.array_equal(distance, counted) and np.array_equal(distance, by_formula)
@@ -131,6 +147,35 @@ def test_label_similarity_of_numpy_and_torch_agree(labels):
     assert isinstance(ours, np.ndarray) and isinstance(theirs, torch.Tensor)
     assert np.allclose(ours, theirs.numpy(), atol=1e-6)
     assert np.array_equal(shares_label(a, b), shares_label(torch.from_numpy(a), torch.from_numpy(b)).numpy())
+
+
+OTHER_LABELS = {
+    "class numbers": np.array([[2], [0], [1]]),
+    "-1 and +1": np.array([[1, -1], [-1, 1]]),
+    "NaN": np.array([[1.0, np.nan], [0.0, 1.0]]),
+    "shares": np.array([[0.5, 0.5]]),
+    "text": np.array([["0", "1"]]),
+    "one row": np.array([0, 1]),
+    "objects": np.array([[1, None]], dtype=object),
+}
+
+
+@pytest.mark.parametrize("labels", OTHER_LABELS.values(), ids=OTHER_LABELS)
+def test_labels_that_are_not_0_or_1_are_refused(labels, refused):
+    with refused("the labels", "labels are 0 or 1"):
+        binary_labels(labels, "the labels")
+    if labels.ndim == 2 and labels.dtype.kind in "if":
+        for one in (labels, torch.from_numpy(labels)):
+            for takes in (unit_labels, lambda one: label_cosine(one, one), lambda one: shares_label(one, one)):
+                with refused("labels: the matrix holds", "in row"):
+                    takes(one)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.float32, object])
+def test_labels_of_0_and_1_become_bool_whatever_their_type(dtype):
+    labels = np.eye(3)[[0, 2]].astype(dtype)
+    found = binary_labels(labels)
+    assert found.dtype == bool and np.array_equal(found, labels == 1)
 
 
 def test_an_item_without_labels_is_like_nothing():

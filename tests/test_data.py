@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlchkit.data import PairedFeatures, SourceFeatures, choose_labelled
+from dlchkit.data import PairedDataset, PairedFeatures, SourceFeatures, choose_labelled
 
 few = settings(deadline=None, max_examples=30)
 
@@ -63,3 +63,46 @@ def test_other_classes_cannot_be_joined(refused):
     one, other = (SourceFeatures(image=image, labels=labels, class_names=names) for names in (("a", "b"), ("b", "a")))
     with refused("class names", "same order"):
         one.concatenate(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda labels: labels[:, :1], "labels have 1 columns, class_names 6 names"),
+        (lambda labels: labels.argmax(1), "labels are 0 or 1"),
+        (lambda labels: labels.argmax(1)[:, None], "labels: the matrix holds 2 in row 2, column 0"),
+        (lambda labels: 2 * labels.astype(int) - 1, "labels: the matrix holds -1 in row 0, column 1"),
+        (lambda labels: np.where(labels, 1.0, np.nan), "labels: the matrix holds nan in row 0, column 1"),
+        (lambda labels: labels * 0.5, "labels: the matrix holds 0.5 in row 0, column 0"),
+    ],
+)
+def test_pairs_refuse_labels_that_are_not_0_or_1(clustered_pairs, change, said, refused):
+    data = clustered_pairs(12)
+    names = {"ids": data.ids, "groups": data.groups, "class_names": data.class_names}
+    labels = change(data.labels)
+    with refused(said):
+        PairedFeatures(**names, image=data.image, text=data.text, labels=labels)
+    with refused(said):
+        PairedDataset(**names, texts=data.ids, labels=labels)
+
+
+def test_labels_of_0_and_1_become_bool(clustered_pairs):
+    data = clustered_pairs(12)
+    numbers = PairedFeatures(**{**vars(data), "labels": data.labels.astype(np.float32)})
+    assert numbers.labels.dtype == bool and np.array_equal(numbers.labels, data.labels)
+
+
+@pytest.mark.parametrize("side", ["image", "text"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_named_by_item(clustered_pairs, side, value, refused):
+    data = clustered_pairs(12)
+    broken = getattr(data, side).copy()
+    broken[7, 2] = value
+    with refused(f"{side} features of item item0007 (row 7) hold NaN or infinity"):
+        PairedFeatures(**{**vars(data), side: broken})
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [-1, 0, 1], [0.0, 1.0, 1.0], [[0, 1], [1, 0], [0, 1]]])
+def test_source_labels_are_positions_of_class_names(labels, refused):
+    with refused("source labels", "whole numbers from 0 to 1"):
+        SourceFeatures(image=np.zeros((3, 2)), labels=np.array(labels), class_names=("a", "b"))

@@ -487,7 +487,7 @@ def test_inputs_and_global_random_numbers_are_left_alone(draws_nothing):
         ({"margin": 1.5}, "margin is 1.5"),
         ({"margin": -0.1}, "margin is -0.1"),
         ({"class_balance": 2}, "class_balance is 2"),
-        ({"n_bits": 12}, "n_bits is 12"),
+        ({"n_bits": 0}, "n_bits is 0"),
         ({"device": "nowhere"}, "device is 'nowhere'"),
     ],
 )
@@ -508,7 +508,7 @@ def test_bad_items_are_refused_and_nothing_is_learned(refused):
         "must be rows of the same items": (image[:-1], text, labels),
         "rows of the same items": (image[:, 0], text, labels),
         "one at least": (image[:0], text[:0], labels[:0]),
-        "rows of 0 and 1": (image, text, labels * 2),
+        "labels are 0 or 1": (image, text, labels * 2),
         "these functions were made for (n, 5)": (image[:, :4], text, labels),
         "made for (n, 3)": (image, image, labels),
     }
@@ -537,7 +537,7 @@ def test_what_was_never_learned_is_refused(refused):
         hashing.codes_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]]))
     with refused("labels name 5 classes; 4 have been learned"):
         hashing.codes_of(np.zeros((1, 5), dtype=bool))
-    with refused("rows of 0 and 1"):
+    with refused("labels: the matrix holds 0.5", "labels are 0 or 1"):
         hashing.codes_of(np.full((1, 4), 0.5))
     counted = hashing.shard().add(image[:1], text[:1], np.array([[1, 1, 0, 0]]))
     with refused("never learned together"):

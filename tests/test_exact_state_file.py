@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from dlchkit.errors import DataError
-from dlchkit.lifelong.exact import ExactHashing, load_exact, save_exact, state_file
+from dlchkit.lifelong.exact import ExactHashing, SeenItems, load_exact, save_exact, state_file
+from dlchkit.lifelong.exact.seen_items import keys_of
 
 few = settings(max_examples=60, deadline=None)
 
@@ -113,7 +114,7 @@ def rewritten(content, change):
         (lambda about: about["parameters"].update(seed=6), "was altered"),
         (lambda about: about["parameters"].update(margin=0.2), "was altered"),
         (lambda about: about["choices"]["image"].update(ridge=3.0), "was altered"),
-        (lambda about: about.update(schema=2), "has schema 2; this version reads up to 1"),
+        (lambda about: about.update(schema=3), "has schema 3; this version reads up to 2"),
         (lambda about: about.update(schema="one"), "no whole file"),
         (lambda about: about.pop("digest"), "no whole file"),
         (lambda about: about.clear(), "no whole file"),
@@ -126,6 +127,89 @@ def test_an_altered_description_is_refused(whole, change, words, refused):
     path.write_bytes(rewritten(content, change))
     with refused(str(path), words):
         load_exact(path)
+
+
+def written(path, change):
+    """The file with its description and tensors changed under a right digest, as another program could write it."""
+    about, tensors = state_file._parts(path.read_bytes())
+    about.pop("digest")
+    change(about, tensors)
+    about["digest"] = state_file._digest(about, tensors)
+    save_file(tensors, path, metadata={"dlchkit": json.dumps(about)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about, tensors: tensors.pop("codes.counts"),
+        lambda about, tensors: tensors.update({"codes.counts": tensors["codes.counts"][:-1].clone()}),
+        lambda about, tensors: tensors["codes.counts"].neg_(),
+        lambda about, tensors: tensors["codes.codes"][0].fill_(3),
+        lambda about, tensors: tensors["codes.codes"][0, 0].neg_().mul_(0),
+        lambda about, tensors: tensors["codes.vectors"][0].copy_(tensors["codes.vectors"][1]),
+        lambda about, tensors: tensors["codes.vectors"][0].zero_(),
+        lambda about, tensors: tensors.update({"codes.starts": tensors["codes.starts"][:, :-1].clone()}),
+        lambda about, tensors: tensors.update({"image.by_label": tensors["image.by_label"][:-1].clone()}),
+        lambda about, tensors: tensors.update({"text.gram": tensors["text.gram"][:-1].clone()}),
+        lambda about, tensors: tensors.update({"text.gram": tensors["text.gram"].float()}),
+        lambda about, tensors: tensors["text.gram"].fill_(float("nan")),
+        lambda about, tensors: tensors.update({"image.layer": tensors["image.layer"][:-1].clone()}),
+        lambda about, tensors: tensors.update({"image.mean": tensors["image.layer"].clone()}),
+        lambda about, tensors: about["parameters"].update(n_bits=16),
+        lambda about, tensors: about["parameters"].update(n_bits="eight"),
+        lambda about, tensors: about["parameters"].update(dtype=None),
+        lambda about, tensors: about["choices"]["image"].update(ridge=-1),
+        lambda about, tensors: about["choices"]["image"].update(units=2),
+        lambda about, tensors: about["choices"]["image"].update(tried=3),
+        lambda about, tensors: about.update(class_names=["a"]),
+        lambda about, tensors: about.update(class_names=[1, 2, 3, 4]),
+        lambda about, tensors: about.update(class_names="abcde") or about.pop("class_names"),
+        lambda about, tensors: tensors.pop("seen.ids"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused(whole, change, refused):
+    content, path = whole
+    path.write_bytes(content)
+    written(path, lambda about, tensors: None)
+    load_exact(path, device="cpu")
+    written(path, change)
+    with refused(str(path)):
+        load_exact(path, device="cpu")
+
+
+def test_what_was_loaded_needs_its_file_no_more(hashing, tmp_path):
+    path = save_exact(hashing, tmp_path / "learner.safetensors")
+    loaded = load_exact(path, device="cpu")
+    size = path.stat().st_size
+    path.write_bytes(b"\1" * size)
+    assert same(hashing, loaded)
+    with path.open("r+b") as file:
+        file.truncate(10)
+    assert same(hashing, loaded) and loaded.partial_fit(*items(2)).n_items == 60
+
+
+def test_class_names_and_digests_of_items_are_kept(tmp_path):
+    named = ExactHashing(8, units=6, ridge=2.0, device="cpu").partial_fit(*items(0), class_names=("a", "ü", "c", "d"))
+    named.seen = SeenItems(keys_of(["one", "two"]), keys_of(["shard"]))
+    loaded = load_exact(save_exact(named, tmp_path / "learner.safetensors"), device="cpu")
+    assert loaded.class_names == ("a", "ü", "c", "d") and loaded.seen.ids.dtype == np.uint64
+    assert np.array_equal(loaded.seen.ids, named.seen.ids) and np.array_equal(loaded.seen.shards, named.seen.shards)
+    assert (
+        save_exact(loaded, tmp_path / "again.safetensors").read_bytes()
+        == (tmp_path / "learner.safetensors").read_bytes()
+    )
+
+
+def test_a_file_of_schema_1_has_no_names_and_no_digests(hashing, tmp_path):
+    path = save_exact(hashing, tmp_path / "old.safetensors")
+
+    def to_schema_1(about, tensors):
+        about["schema"] = 1
+        del about["class_names"], tensors["seen.ids"], tensors["seen.shards"]
+
+    written(path, to_schema_1)
+    loaded = load_exact(path, device="cpu")
+    assert same(hashing, loaded) and loaded.class_names is None and loaded.seen.nbytes == 0
 
 
 def test_other_files_are_refused(tmp_path, refused):

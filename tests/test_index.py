@@ -1,5 +1,6 @@
 """The index answers as the plain distance matrix does, keeps its ids through changes and files, refuses the rest."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from dlchkit.bank import CodeBank
 from dlchkit.codes import hamming_distance
 from dlchkit.index import KINDS, FaissIndex, load_index
+from dlchkit.storage import digest
 
 EXACT = [("flat", {}), ("ivf", {"nlist": 4, "nprobe": 4})]
 ALL = [*EXACT, ("hnsw", {"efSearch": 400}), ("multihash", {"nhash": 2, "b": 8, "nflip": 8})]
@@ -249,6 +251,59 @@ def test_damaged_headers_are_refused(change, said, tmp_path, refused):
         load_index(tmp_path)
 
 
+def with_part(folder, name, content):
+    """A saved index with another part under a right checksum, as another program could write it."""
+    header = json.loads((folder / "index.json").read_text())
+    header.pop("sha256")
+    (folder / header["parts"][name]["file"]).write_bytes(content)
+    header["parts"][name]["sha256"] = hashlib.sha256(content).hexdigest()
+    header["sha256"] = digest(json.dumps(header, sort_keys=True))
+    (folder / "index.json").write_text(json.dumps(header))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[", "not readable JSON"),
+        (b"\xff\xfe", "not readable JSON"),
+        (b"[" * 5000, "not readable JSON"),
+        (b'{"a": 1}', "no list of ids"),
+        (b"[1, 2]", "no list of ids"),
+        (json.dumps(["a"] * 300).encode(), "holds an id twice"),
+        (json.dumps(["a", "b"]).encode(), "should hold 300 codes"),
+        (json.dumps(["", *(f"item{i}" for i in range(300))]).encode(), "do not belong together"),
+    ],
+)
+def test_ids_that_do_not_belong_to_the_codes_are_refused(content, said, tmp_path, refused):
+    filled().save(tmp_path)
+    with_part(tmp_path, "ids.json", content)
+    with refused(said, "save the index again"):
+        load_index(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("ivf", {"nlist": 4}), ("hnsw", {}), ("multihash", {})])
+def test_codes_of_another_kind_are_refused(kind, options, tmp_path, refused):
+    other = tmp_path / "other"
+    filled(kind, **options).save(other)
+    codes = next(other.glob("codes-*")).read_bytes()
+    filled().save(tmp_path)
+    with_part(tmp_path, "codes.faiss", codes)
+    with refused("of another kind than 'flat'"):
+        load_index(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("flat", {}), ("ivf", {"nlist": 4}), ("hnsw", {}), ("multihash", {})])
+def test_an_index_that_was_loaded_needs_its_files_no_more(kind, options, tmp_path):
+    filled(kind, **options).save(tmp_path)
+    index = load_index(tmp_path)
+    before = index.search(codes_of(5, seed=1), 4)
+    for path in tmp_path.iterdir():
+        with path.open("r+b") as file:
+            file.truncate(10)
+    after = index.search(codes_of(5, seed=1), 4)
+    assert np.array_equal(before.ids, after.ids) and np.array_equal(before.distances, after.distances)
+
+
 def test_an_empty_folder_and_an_empty_index(tmp_path, refused):
     with refused("holds no index"):
         load_index(tmp_path)
@@ -303,7 +358,7 @@ def test_what_a_kind_cannot_do_names_the_kind_that_can(refused):
         ({"kind": "ivf", "probes": 3}, "it has nlist, nprobe"),
         ({"kind": "ivf", "nprobe": 0}, "nprobe is 0"),
         ({"kind": "hnsw", "M": 2.5}, "M is 2.5"),
-        ({"n_bits": 12}, "n_bits is 12"),
+        ({"n_bits": 12}, "n_bits is 12; an index stores codes of a multiple of 8 bits, e.g. 16"),
     ],
 )
 def test_kinds_and_settings_that_do_not_exist(options, said, refused):

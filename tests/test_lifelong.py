@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
-from dlchkit.lifelong import DLCH, FineTuning, JointRetraining
+from dlchkit.lifelong import DLCH, ExactHashing, FineTuning, JointRetraining
 from dlchkit.lifelong.dlch import RELEASED, TUNED, balanced_weights, solve_new_codes
 from dlchkit.lifelong.rehearsal import RehearsalSample
 from dlchkit.metrics import mean_average_precision
@@ -99,14 +99,18 @@ def test_bad_settings_are_refused(refused):
         small(DLCH, device="nonsense")
     with refused("rehearsal is -1", "0 or more"):
         small(DLCH, rehearsal=-1)
-    with refused("n_bits is 20", "multiple of 8"):
-        DLCH(20)
+    with refused("n_bits is 0", "at least 1"):
+        DLCH(0)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_there_is_refused(refused):
-    with refused("device is 'cuda'", "no GPU", "'cpu'"):
-        small(DLCH, device="cuda")
+@pytest.mark.parametrize("device", ["cuda", "cuda:99", "mps", "xpu", "hpu", "vulkan", "meta"])
+def test_a_device_that_does_not_compute_here_is_refused(device, refused):
+    if torch.accelerator.is_available() and torch.accelerator.current_accelerator().type == device:
+        pytest.skip("it is there")
+    with refused(f"device is '{device}'", "computes no float32", "'cpu'"):
+        small(DLCH, device=device)
+    with refused(f"device is '{device}'", "computes no float64", "'cpu'"):
+        ExactHashing(device=device)
 
 
 # --- learning ---

@@ -17,6 +17,7 @@ from dlchkit.losses import (
     cosine_fit,
     inner_product_fit,
     linear_squared_mmd,
+    negative_log_likelihood,
     pair_distance,
     quantization,
     soft_cross_entropy,
@@ -252,3 +253,12 @@ def test_agreement_does_not_sharpen_at_temperature_one():
     logits = Draw().normal(4, 3)
     p = logits.softmax(1)
     close(agreement(logits, logits, temperature=1), -(p * p.log()).sum(1).mean())
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 2.0, 0.5, float("nan")])
+def test_labels_and_similarities_other_than_0_and_1_are_refused(wrong, refused):
+    labels = torch.tensor([[1.0, 0.0], [wrong, 1.0]])
+    with refused(f"labels: the matrix holds {wrong} in row 1, column 0"):
+        soft_cross_entropy(labels, labels)
+    with refused(f"similarities of items: the matrix holds {wrong} in row 1, column 0"):
+        negative_log_likelihood(labels, labels, labels)

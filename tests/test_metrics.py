@@ -3,6 +3,7 @@
 import tracemalloc
 import warnings
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,8 +25,15 @@ from dlchkit.metrics import (
     average_precision,
     distance_histograms,
     histograms,
+    legacy_dcmh_map,
+    legacy_topk_map,
     mean_average_precision,
+    ndcg,
+    precision_at_k,
+    precision_recall_curve,
+    precision_within_radius,
     ranked_average_precision,
+    recall_at_k,
 )
 
 nan = float("nan")
@@ -153,6 +161,67 @@ def test_no_query_at_all_is_nan_and_said_so():
         assert np.isnan(mean_average_precision(ONE_QUERY[:0], ONE_QUERY, np.eye(1)[:0], np.eye(1)))
 
 
+@pytest.mark.parametrize("n_bits", [1, 12, 48, 70])
+def test_codes_of_any_length_are_measured(n_bits):
+    retrieval = random_retrieval(n_bits=n_bits)
+    n_items, n_relevant = distance_histograms(*retrieval)
+    assert n_items.shape == n_relevant.shape == (9, n_bits + 1) and (n_items.sum(1) == 60).all()
+    doubled = [np.repeat(codes, 8, axis=1) for codes in retrieval[:2]]  # the same ranking and ties
+    expected = mean_average_precision(*doubled, *retrieval[2:])
+    assert mean_average_precision(*retrieval) == pytest.approx(expected, abs=1e-12)
+
+
+TAKE_LABELS = {
+    "map": mean_average_precision,
+    "pessimistic": partial(mean_average_precision, ties="pessimistic", k=5),
+    "histograms": distance_histograms,
+    "precision": partial(precision_at_k, k=5),
+    "recall": partial(recall_at_k, k=5),
+    "radius": precision_within_radius,
+    "curve": precision_recall_curve,
+    "ndcg": ndcg,
+    "dcmh": legacy_dcmh_map,
+    "top k": legacy_topk_map,
+}
+CHANGES = {
+    "class numbers": lambda labels: labels.argmax(1)[:, None],
+    "class numbers from 1": lambda labels: labels.argmax(1)[:, None] + 1,
+    "-1 and +1": lambda labels: 2 * labels.astype(int) - 1,
+    "NaN": lambda labels: np.where(labels, 1.0, np.nan),
+    "shares": lambda labels: labels / 2,
+}
+
+
+@pytest.mark.parametrize("measure", TAKE_LABELS.values(), ids=TAKE_LABELS)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_labels_that_are_not_0_or_1_are_refused(measure, change, refused):
+    query, database, query_labels, labels = random_retrieval()
+    with refused("labels: the matrix holds", "0 or 1"):
+        measure(query, database, change(query_labels), change(labels))
+    if change(labels).shape == labels.shape:
+        with refused("query labels: the matrix holds", "0 or 1"):
+            measure(query, database, change(query_labels), labels)
+        with refused("database labels: the matrix holds", "0 or 1"):
+            measure(query, database, query_labels, change(labels))
+
+
+@pytest.mark.parametrize("measure", TAKE_LABELS.values(), ids=TAKE_LABELS)
+def test_codes_of_0_and_1_are_refused(measure, refused):
+    query, database, query_labels, labels = random_retrieval()
+    with refused("the value 0", "2 * codes"):
+        measure((query > 0).astype(int), (database > 0).astype(int), query_labels, labels)
+
+
+@pytest.mark.filterwarnings("ignore:no query finds anything")
+@pytest.mark.parametrize("measure", TAKE_LABELS.values(), ids=TAKE_LABELS)
+def test_labels_of_0_and_1_score_alike_whatever_their_type(measure):
+    query, database, query_labels, labels = random_retrieval()
+    expected = measure(query, database, query_labels, labels)
+    for dtype in (np.uint8, float):
+        found = measure(query, database, query_labels.astype(dtype), labels.astype(dtype))
+        assert np.array_equal(expected, found, equal_nan=True)
+
+
 def test_arguments_are_left_as_they_were():
     retrieval = random_retrieval()
     copies = [array.copy() for array in retrieval]
@@ -174,7 +243,7 @@ def test_bad_arguments_are_refused(refused):
         mean_average_precision(query, database, query_labels[:, 0], labels)
     with refused("query codes have shape (16,)", "(n, n_bits)"):
         mean_average_precision(query[0], database, query_labels, labels)
-    with refused("the value 0", "only -1 and +1"):
+    with refused("the value 0", "hash codes are -1 and +1"):
         mean_average_precision(query * 0, database, query_labels, labels)
     with refused("k is 0", "at least 1"):
         mean_average_precision(query, database, query_labels, labels, k=0)
@@ -193,3 +262,13 @@ def test_ranked_average_precision_puts_the_relevant_last_in_a_tie_and_knows_nan(
     scores, relevant = np.array([[0.5, 0.5, 0.1]] * 2), np.array([[True, False, False], [False, False, False]])
     assert ranked_average_precision(scores, relevant)[0] == 0.5
     assert np.isnan(ranked_average_precision(scores, relevant)[1])
+
+
+def test_ranked_average_precision_refuses_what_cannot_be_ranked(refused):
+    scores, relevant = np.array([[0.5, 0.2, 0.1]]), np.array([[1, -1, 1]])
+    with refused("relevances: the matrix holds -1 in row 0, column 1"):
+        ranked_average_precision(scores, relevant)
+    with refused("scores (1, 3) of (1, 2) relevances"):
+        ranked_average_precision(scores, relevant[:, :2] > 0)
+    with refused("none is NaN"):
+        ranked_average_precision(scores * np.nan, relevant > 0)

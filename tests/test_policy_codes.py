@@ -145,5 +145,11 @@ def test_health_refuses_what_does_not_fit(refused):
         code_health(codes, np.array([[1, 0], [0, 0], [0, 1]]))
     with refused("value 0", "-1 and +1"):
         code_health(codes * 0, labels)
+    for wrong in (2 * labels.astype(int) - 1, labels * 0.5, np.where(labels, 1.0, np.nan), np.array([[2], [0], [1]])):
+        for takes in (code_health, majority_codes):
+            with refused("labels: the matrix holds", "0 or 1"):
+                takes(codes, wrong)
+    with refused("value 0", "2 * codes"):
+        majority_codes(np.array([[0, 1], [1, 0], [1, 1]]), labels)
     with refused("class 2", "no item"):
         majority_codes(codes, np.eye(3, dtype=bool) & (np.arange(3) < 2))

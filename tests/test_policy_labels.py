@@ -137,6 +137,12 @@ def test_bad_input_is_refused(refused):
         suspicious_labels(
             LabelledCodes(items.image[:2], items.text[:2], np.array([[1] + [0] * 7, [1] * 8], bool)), KNOWN
         )
+    with refused("labels: the matrix holds -1", "0 or 1"):
+        LabelledCodes(items.image, items.text, 2 * items.labels.astype(int) - 1)
+    with refused("labels: the matrix holds nan", "0 or 1"):
+        known_codes(items.image, np.where(items.labels, 1.0, np.nan))
+    with refused("labels of known codes: the matrix holds -1", "0 or 1"):
+        suspicious_labels(items, KnownCodes(2 * KNOWN.labels.astype(int) - 1, KNOWN.codes))
     with refused("false_flags is 2", "0.02"):
         threshold_for(items, KNOWN, false_flags=2)
     with refused("1 label vector", "two or more"):

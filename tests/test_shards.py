@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlchkit.cli import main
-from dlchkit.lifelong import ExactHashing, load_exact
+from dlchkit.data import PairedFeatures
+from dlchkit.lifelong import ExactHashing, load_exact, save_exact
 from dlchkit.runs.shards import fit_shards
+from dlchkit.storage import digest
 
 
 def make_items(n, *, seed=0, n_classes=7, several=False):
@@ -116,13 +120,176 @@ def test_items_without_a_label_teach_nothing():
     assert_equal(fit_shards(hashing, [bare, items], n_jobs=1), in_one_process(hashing, items))
 
 
-def test_the_first_shard_makes_features_and_ridge():
-    shards = [make_items(60, seed=seed) for seed in range(3)]
-    learned = fit_shards(ExactHashing(16, units=12, dtype="float64", device="cpu"), shards, n_jobs=1)
-    first = ExactHashing(16, units=12, dtype="float64", device="cpu").partial_fit(*shards[0])
+def plain(**options):
+    return ExactHashing(16, **{"units": 12, "dtype": "float64", "device": "cpu", **options})
+
+
+def test_one_shard_is_one_fit():
+    items = make_items(60)
+    assert_equal(fit_shards(plain(), [items], n_jobs=1), plain().partial_fit(*items))
+    pairs = as_pairs(items)
+    fitted = plain().partial_fit(*items, groups=pairs.groups, class_names=pairs.class_names)
+    assert_equal(fit_shards(plain(), [pairs], n_jobs=1), fitted)
+
+
+def test_the_largest_shard_makes_features_and_ridge_and_codes_wait_for_all():
+    shards = [make_items(n, seed=n) for n in (60, 80, 70)]
+    learned = fit_shards(plain(), shards, n_jobs=1)
+    first = plain().partial_fit(*shards[1])
     assert learned.choices == first.choices
     assert all(learned.features[side].equals(first.features[side]) for side in first.features)
-    assert_equal(learned, in_one_process(first, joined(shards[1:])))
+    first.codes.clear()
+    assert_equal(learned, in_one_process(first, joined([shards[0], shards[2]])))
+    everything = plain(ridge=1.0).partial_fit(*joined(shards))
+    labels = np.unique(joined(shards)[2], axis=0)
+    assert np.array_equal(learned.codes_of(labels), everything.codes_of(labels))
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("onto", [False, True])
+def test_the_order_of_shards_changes_no_bit_of_a_code(named, onto):
+    """Classes, features and sizes differ from shard to shard."""
+    shards = []
+    for seed in range(4):
+        n_classes = 4 + seed
+        shard = make_items(40 + 10 * (seed % 2), seed=seed, n_classes=n_classes, several=True)
+        names = [f"class {c}" for c in np.random.default_rng(seed).permutation(10)[:n_classes]]
+        shards.append(as_pairs(shard, names) if named else shard)
+    found = []
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]):
+        before = fit_shards(plain(), [shards[0]], n_jobs=1) if onto else plain()
+        learned = fit_shards(before, [shards[i] for i in order if i or not onto], n_jobs=1)
+        found.append(learned)
+        assert learned.class_names == found[0].class_names and learned.choices == found[0].choices
+        assert_equal(learned, found[0])
+
+
+# --- classes by name, and items that come twice ---
+
+
+def as_pairs(items, names="abcdefghij", ids=None, split=None):
+    image, text, labels = items
+    ids = np.array([f"{hash_of(image)}-{i}" for i in range(len(labels))]) if ids is None else np.asarray(ids)
+    kept = labels.any(1)
+    names = tuple(names[: labels.shape[1]])
+    pairs = PairedFeatures(ids[kept], image[kept], text[kept], labels[kept], names, ids[kept])
+    return pairs if split is None else replace(pairs, split=np.asarray(split)[kept])
+
+
+def hash_of(array):
+    return digest(array)[:8]
+
+
+def write_archive(path, pairs, **others):
+    """A .npz file of pairs; ``others`` replace arrays, None leaves one out."""
+    arrays = {"image": pairs.image, "text": pairs.text, "labels": pairs.labels, "ids": pairs.ids}
+    arrays |= {"class_names": np.array(pairs.class_names), **others}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def test_columns_are_matched_by_the_names_of_their_classes(tmp_path):
+    first, second = make_items(60, seed=1, n_classes=2), make_items(50, seed=2, n_classes=3)
+    month1 = write_archive(tmp_path / "month1.npz", as_pairs(first, ["cat", "dog"]))
+    month2 = write_archive(tmp_path / "month2.npz", as_pairs(second, ["tree", "dog", "car"]))
+    one = fit_shards(plain(), [month1], n_jobs=1)
+    learned = fit_shards(one, [month2], n_jobs=1)
+    assert one.class_names == ("cat", "dog") and learned.class_names == ("cat", "dog", "car", "tree")
+    by_name = dict(zip(learned.class_names, learned.codes.counts @ learned.codes.vectors, strict=True))
+    counts = first[2].sum(0).tolist(), second[2].sum(0).tolist()
+    assert by_name == {
+        "cat": counts[0][0],
+        "dog": counts[0][1] + counts[1][1],
+        "tree": counts[1][0],
+        "car": counts[1][2],
+    }
+    codes = learned.codes_of(np.eye(4, dtype=bool))
+    assert (codes[3] != codes[:3]).any(1).all() and np.array_equal(codes[:2], one.codes_of(np.eye(2, dtype=bool)))
+    assert len(learned.seen.ids) == 110 and len(learned.seen.shards) == 2
+
+
+def test_names_that_cannot_be_matched_are_refused(tmp_path, refused):
+    named, other = as_pairs(make_items(40, n_classes=2), ["cat", "dog"]), make_items(40, seed=2, n_classes=2)
+    month2 = write_archive(tmp_path / "month2.npz", as_pairs(other), class_names=None)
+    model = fit_shards(plain(), [named], n_jobs=1)
+    for shard in (month2, other):
+        with refused("its classes have no names", "cat, dog", "add class_names"):
+            fit_shards(model, [shard], n_jobs=1)
+    with refused("have no names"):
+        fit_shards(plain(), [named, other], n_jobs=1)
+    unnamed = fit_shards(plain(), [other], n_jobs=1)
+    with refused("shard 0", "these classes are cat, dog", "have no names", "learn all anew"):
+        fit_shards(unnamed, [named], n_jobs=1)
+    unnamed.class_names = ("dog", "cat")
+    assert fit_shards(unnamed, [named], n_jobs=1).class_names == ("dog", "cat")
+    (tmp_path / "classes.txt").write_text("dog\ncat\n")
+    assert fit_shards(model, [month2], n_jobs=1).class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_a_file_that_comes_twice_is_refused_or_left_out(with_ids, tmp_path, refused):
+    ids = {} if with_ids else {"ids": None}
+    first, second = (as_pairs(make_items(40, seed=seed)) for seed in (1, 2))
+    paths = [write_archive(tmp_path / f"{i}.npz", pairs, **ids) for i, pairs in enumerate((first, second, first))]
+    np.savez_compressed(tmp_path / "3.npz", **np.load(paths[0]))
+    for twice in (paths, [paths[0], paths[0], paths[1]], [paths[1], paths[0], tmp_path / "3.npz"]):
+        with refused(".npz", "learned before", "--skip-seen"):
+            fit_shards(plain(), twice, n_jobs=1)
+        done = []
+        skipped = fit_shards(plain(), twice, n_jobs=1, skip_seen=True, on_shard=done.append)
+        assert_equal(skipped, fit_shards(plain(), paths[:2], n_jobs=1))
+        assert sorted((one.n_items, one.n_skipped) for one in done) == [(0, 40), (40, 0), (40, 0)]
+    model = load_exact(save_exact(fit_shards(plain(), paths[:1], n_jobs=1), tmp_path / "model.safetensors"))
+    with refused("0.npz", "learned before"):
+        fit_shards(model, paths[:2], n_jobs=1)
+    assert fit_shards(model, paths[:2], n_jobs=1, skip_seen=True).n_items == 80
+
+
+@pytest.mark.parametrize("kind", ["file", "pairs"])
+def test_items_seen_before_are_refused_or_left_out(kind, tmp_path, refused):
+    items = make_items(90)
+    ids = np.array([f"i{i}" for i in range(90)])
+    shards = [as_pairs(rows_of(items, rows), ids=ids[rows]) for rows in (slice(0, 50), slice(40, 90))]
+    if kind == "file":
+        shards = [write_archive(tmp_path / f"{i}.npz", pairs) for i, pairs in enumerate(shards)]
+    with refused("10 of its 50 items were learned before", "--skip-seen"):
+        fit_shards(plain(), shards, n_jobs=1)
+    model = fit_shards(plain(ridge=1.0), shards[:1], n_jobs=1)
+    done = []
+    learned = fit_shards(model, shards[1:], n_jobs=1, skip_seen=True, on_shard=done.append)
+    assert (done[0].n_items, done[0].n_skipped, learned.n_items, len(learned.seen.ids)) == (40, 10, 90, 90)
+    assert_equal(learned, in_one_process(model, rows_of(items, slice(50, 90))))
+
+
+def test_the_same_features_under_other_ids_are_noticed(tmp_path, refused):
+    pairs = as_pairs(make_items(40))
+    renamed = write_archive(tmp_path / "b.npz", pairs, ids=np.array([f"new{i}" for i in range(40)]))
+    with refused("its features were learned before"):
+        fit_shards(plain(), [write_archive(tmp_path / "a.npz", pairs), renamed], n_jobs=1)
+
+
+def test_parts_of_one_file_by_its_split_are_no_repetition(tmp_path):
+    pairs = as_pairs(make_items(60))
+    halves = [np.where(np.arange(60) % 2 == part, "database", "query") for part in (0, 1)]
+    paths = [write_archive(tmp_path / f"{i}.npz", pairs, split=half) for i, half in enumerate(halves)]
+    assert fit_shards(plain(), paths, n_jobs=1).n_items == 60
+
+
+def test_what_functions_return_twice_is_noticed_too(refused):
+    one, two, other = (partial(make_items, 30, seed=seed) for seed in (1, 1, 2))
+    with refused("its features were learned before"):
+        fit_shards(plain(), [one, two, other], n_jobs=1)
+    assert fit_shards(plain(), [one, two, other], n_jobs=1, skip_seen=True).n_items == 60
+    items = make_items(60)
+    ids = [f"i{i}" for i in range(60)]
+    half, all_of_it = as_pairs(rows_of(items, slice(30)), ids=ids[:30]), as_pairs(items, ids=ids)
+    with refused("30 of its 60 items", "some cannot be left out", "PairedFeatures"):
+        fit_shards(plain(), [partial(replace, half), partial(replace, all_of_it)], n_jobs=1, skip_seen=True)
+
+
+def test_an_id_twice_in_one_shard_is_refused(refused):
+    with refused("shard 0", "an id stands on two items"):
+        fit_shards(plain(), [as_pairs(make_items(4), ids=["a", "b", "a", "c"])], n_jobs=1)
 
 
 # --- what is refused ---
@@ -142,7 +309,7 @@ def test_mistakes_name_the_shard(refused, tmp_path):
         fit_shards(hashing, [objects], n_jobs=1)
     with refused("shard 1", "(20, 3)", "(n, 8)"):
         fit_shards(hashing, [(image, text, labels), (image[:, :3], text, labels)], n_jobs=1)
-    with refused("shard 0", "0 and 1"):
+    with refused("shard 0", "labels are 0 or 1"):
         fit_shards(hashing, [(image, text, labels * 2)], n_jobs=1)
     with refused("a shard is int"):
         fit_shards(hashing, [3], n_jobs=1)
@@ -161,7 +328,7 @@ def test_a_refused_shard_leaves_nothing_half_learned(refused):
     empty = ExactHashing(16, device="cpu")
     for one in (hashing, empty):
         with refused("shard 2"):
-            fit_shards(one, [items, items, (items[0], items[1][:3], items[2])], n_jobs=1)
+            fit_shards(one, [items, make_items(20, seed=1), (items[0], items[1][:3], items[2])], n_jobs=1)
     assert hashing.n_items == 40 and not empty.sums and not empty.features
 
 
@@ -301,8 +468,8 @@ def test_an_error_on_a_cluster_names_the_shard(cluster, refused, tmp_path):
 
 @pytest.mark.slow
 def test_an_iterable_of_shards_is_taken_as_workers_are_free(cluster):
-    items, drawn = make_items(20), []
-    shards = (drawn.append(i) or items for i in range(30))
+    drawn = []
+    shards = (drawn.append(i) or make_items(20, seed=i) for i in range(30))
     learned = fit_shards(
         begun(), shards, backend="dask", scheduler=cluster, n_jobs=2, on_shard=lambda done: drawn.append("done")
     )
@@ -317,9 +484,10 @@ def test_the_command_learns_saves_and_goes_on(tmp_path, capsys):
     out, further = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     assert main(["fit", *map(str, paths[:2]), "-o", str(out), "-j", "1", "--bits", "16"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in shown[:2]] == [str(path) for path in paths[:2]]
+    assert sorted(line.split(":")[0] for line in shown[:2]) == [str(path) for path in paths[:2]]
     assert all("60 items in" in line for line in shown[:2])
-    assert shown[2].startswith("120 items learned, 0 of them before; state ") and shown[3] == str(out)
+    assert shown[2].startswith("classes have no names") and shown[3].startswith("120 items have no id")
+    assert shown[4].startswith("120 items learned, 0 of them before; state ") and shown[5] == str(out)
     before = out.read_bytes()
     assert main(["fit", str(paths[2]), "--onto", str(out), "-o", str(further), "-j", "1"]) == 0
     assert "180 items learned, 120 of them before" in capsys.readouterr().out and out.read_bytes() == before
@@ -342,7 +510,7 @@ def test_a_split_keeps_queries_out(tmp_path):
         (["part0.npz", "-o", "."], "is a folder; name a file"),
         (["part0.npz", "-o", "out.safetensors", "--onto", "absent.safetensors"], "absent.safetensors does not exist"),
         (["part0.npz", "-o", "out.safetensors", "--onto", "part0.npz"], "no whole file of exact hashing"),
-        (["part0.npz", "-o", "out.safetensors", "--bits", "12"], "n_bits is 12"),
+        (["part0.npz", "-o", "out.safetensors", "--bits", "0"], "n_bits is 0"),
         (["part0.npz", "-o", "out.safetensors", "-j", "0"], "n_jobs is 0"),
         (["part0.npz", "-o", "out.safetensors", "--backend", "dask"], "belong together"),
     ],
@@ -364,3 +532,19 @@ def test_another_code_length_than_before_is_refused(tmp_path, capsys):
     assert main(["fit", str(path), "-o", str(out), "--bits", "16"]) == 0
     assert main(["fit", str(path), "-o", str(out), "--onto", str(out), "--bits", "32"]) == 2
     assert "16 bits, --bits asks for 32" in capsys.readouterr().err
+
+
+def test_the_command_goes_on_month_by_month(tmp_path, capsys):
+    months = [
+        write_archive(tmp_path / f"month{i}.npz", as_pairs(make_items(40, seed=i, n_classes=2), names))
+        for i, names in enumerate((["cat", "dog"], ["tree", "car"]))
+    ]
+    one, two, out = (str(tmp_path / f"{name}.safetensors") for name in ("one", "two", "out"))
+    assert main(["fit", str(months[0]), "-o", one, "-j", "1", "--bits", "16"]) == 0
+    assert "no names" not in capsys.readouterr().out
+    assert main(["fit", str(months[1]), "--onto", one, "-o", two, "-j", "1"]) == 0
+    assert load_exact(two).class_names == ("cat", "dog", "car", "tree")
+    assert main(["fit", *map(str, months), "--onto", two, "-o", out, "-j", "1"]) == 2
+    assert "learned before" in capsys.readouterr().err and not Path(out).exists()
+    assert main(["fit", *map(str, months), "--onto", two, "-o", out, "-j", "1", "--skip-seen"]) == 0
+    assert "80 items learned, 80 of them before" in capsys.readouterr().out

@@ -118,7 +118,7 @@ def test_a_stream_that_cannot_be_is_refused(clustered_pairs, refused):
     for order in ([0, 1, 2, 3, 4, 4], [0, 1, 2, 3, 4], [1, 2, 3, 4, 5, 6]):
         with refused(str(order), "not a permutation", "6 class"):
             class_incremental_stream(data, classes_per_stage=[3, 3], class_order=order)
-    with refused("stage", "query item", "fewer stages or larger classes"):
+    with refused("stage", "query item", "classes_per_stage [6] can be filled"):
         class_incremental_stream(data[:12], classes_per_stage=[1] * 6, query_fraction=0.1)
 
 

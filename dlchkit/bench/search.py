@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dlchkit.bench.timing import circumstances, one_thread, resident_bytes, seconds_of
-from dlchkit.codes import as_words, check_n_bits, differing_bits, unpack_codes
+from dlchkit.codes import as_words, differing_bits, unpack_codes
 from dlchkit.errors import DataError, optional_module
 from dlchkit.index import KINDS, FaissIndex
+from dlchkit.index.protocol import check_index_bits
 
 ITEMS = (100_000, 1_000_000)
 BITS = (64, 128)
@@ -50,7 +51,7 @@ def bench_search(*, items=ITEMS, bits=BITS, kinds=tuple(KINDS), n_queries=1_000,
     Raises
     ------
     DataError
-        For a kind that does not exist, a number below 1, k above a size or a length that is no code length.
+        For a kind that does not exist, a number below 1, k above a size or a length that no index stores.
     """
     faiss = optional_module("faiss", "search")
     _check(items, bits, kinds, n_queries=n_queries, k=k, repeat=repeat)
@@ -160,6 +161,6 @@ def _check(items, bits, kinds, **numbers):
         if value < 1:
             raise DataError(f"{name} is {value}; it must be at least 1")
     for n_bits in bits:
-        check_n_bits(n_bits)
+        check_index_bits(n_bits)
     if numbers["k"] > min(items):
         raise DataError(f"k is {numbers['k']:,} and the smallest size {min(items):,}; there must be at least k items")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.errors import DataError
 
 SIDES = ("image", "text")
@@ -61,8 +62,36 @@ class _Rows:
         return replace(self, **rows)  # pyright: ignore[reportArgumentType]
 
 
+class _Paired(_Rows):
+    """Rows whose labels say for every class whether an item has it."""
+
+    def __post_init__(self):
+        labels = binary_labels(self.labels)
+        if labels.shape[1] != len(self.class_names):
+            raise DataError(
+                f"labels have {labels.shape[1]} columns, class_names {len(self.class_names)} names; "
+                f"there must be one name for each column"
+            )
+        object.__setattr__(self, "labels", labels)  # the dataclass is frozen
+        super().__post_init__()
+
+
+class _Source(_Rows):
+    """Rows of which each has one class, by its position."""
+
+    def __post_init__(self):
+        labels = np.asarray(self.labels)
+        whole = labels.ndim == 1 and (labels.dtype.kind in "iu" or not labels.size)
+        if not whole or not ((labels >= 0) & (labels < len(self.class_names))).all():
+            raise DataError(
+                f"source labels have shape {labels.shape} and type {labels.dtype}; "
+                f"they must be whole numbers from 0 to {len(self.class_names) - 1}, positions in class_names"
+            )
+        super().__post_init__()
+
+
 @dataclass(frozen=True)
-class PairedDataset(_Rows):
+class PairedDataset(_Paired):
     """Image-text pairs as people see them.
 
     Attributes
@@ -100,7 +129,7 @@ class PairedDataset(_Rows):
 
 
 @dataclass(frozen=True)
-class SourceDataset(_Rows):
+class SourceDataset(_Source):
     """Labelled images of the single-modal source domain; fields as in `PairedDataset`.
 
     Attributes
@@ -116,7 +145,7 @@ class SourceDataset(_Rows):
 
 
 @dataclass(frozen=True)
-class PairedFeatures(_Rows):
+class PairedFeatures(_Paired):
     """Frozen features of image-text pairs, on which every learner of the kit trains.
 
     Attributes
@@ -125,6 +154,11 @@ class PairedFeatures(_Rows):
     text : float32 array (n, d_text)
     ids, labels, class_names, groups, split
         As in `PairedDataset`; every item has at least one label.
+
+    Raises
+    ------
+    DataError
+        For labels other than 0 and 1, an item without a label, NaN or infinity.
     """
 
     ids: np.ndarray
@@ -143,10 +177,17 @@ class PairedFeatures(_Rows):
                 f"item {self.ids[unlabelled.argmax()]} has no label; "
                 f"every pair needs at least one of the {len(self.class_names)} classes"
             )
+        for side in SIDES:
+            broken = ~np.isfinite(getattr(self, side)).all(1)
+            if broken.any():
+                row = int(broken.argmax())
+                raise DataError(
+                    f"{side} features of item {self.ids[row]} (row {row}) hold NaN or infinity; leave such items out"
+                )
 
 
 @dataclass(frozen=True)
-class SourceFeatures(_Rows):
+class SourceFeatures(_Source):
     """Frozen image features of the source domain.
 
     Attributes
@@ -216,6 +257,7 @@ def choose_labelled(labels: np.ndarray, rows: np.ndarray, *, per_class: int, see
     """
     if per_class < 1:
         raise DataError(f"per_class is {per_class}; at least 1 labelled item per class is needed")
+    labels = binary_labels(labels)
     order = np.random.default_rng(seed).permutation(rows)
     own = labels[order]
     available = own.sum(0)

@@ -137,6 +137,62 @@ def class_incremental_stream(
     "last" is the rule of DLCH (22 + 2 labels of MIRFlickr) and DICH (21 + 3), where an item with any new label is
     incremental, and of THOR's chunks (17 labels, then one more each).
     """
+    options = {"arrival": arrival, "query_fraction": query_fraction, "split_seed": split_seed}
+    order, labels, sides = _rows_by_stage(data, classes_per_stage, class_order=class_order, seed=seed, **options)
+    empty = _empty_stage(sides)
+    if empty:
+        workable = (
+            None if class_order is not None else _workable_stages(data, len(classes_per_stage), [seed], **options)
+        )
+        raise DataError(f"{empty}; {_advice(workable)}")
+    data = replace(data, labels=labels)
+    bounds = np.cumsum([0, *classes_per_stage])
+    return tuple(
+        Stage(
+            index=i,
+            new_classes=order[bounds[i] : bounds[i + 1]],
+            seen_classes=order[: bounds[i + 1]],
+            database=data[database],
+            query=data[query],
+        )
+        for i, (database, query) in enumerate(sides)
+    )
+
+
+def check_seeds(
+    data: PairedDataset | PairedFeatures, seeds: Sequence[int], *, classes_per_stage: Sequence[int], **options
+) -> None:
+    """Refuse stages that lack queries or database items with any of these seeds; nothing is encoded.
+
+    Parameters
+    ----------
+    data, classes_per_stage, **options
+        See `class_incremental_stream`.
+    seeds : sequence of int
+        Each draws an order of classes.
+
+    Raises
+    ------
+    DataError
+        One line: which seeds, why, and stages that all of the seeds can fill.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of items left out, which the run says itself
+        empty = {
+            seed: said
+            for seed in seeds
+            if (said := _empty_stage(_rows_by_stage(data, classes_per_stage, seed=seed, **options)[2]))
+        }
+        if empty:
+            of = ", ".join(map(str, empty))
+            workable = _workable_stages(data, len(classes_per_stage), seeds, **options)
+            raise DataError(f"with seed {of}, {next(iter(empty.values()))}; {_advice(workable)}")
+
+
+def _rows_by_stage(
+    data, classes_per_stage, *, seed, arrival="last", query_fraction=0.15, split_seed=0, class_order=None
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Order of classes, labels as they are shown, and (database rows, query rows) of each stage."""
     n_classes = len(data.class_names)
     check_stages(classes_per_stage, n_classes)
     if arrival not in ARRIVALS:
@@ -150,20 +206,35 @@ def class_incremental_stream(
     stage_of_class = np.empty(n_classes, dtype=int)
     stage_of_class[order] = np.repeat(np.arange(len(classes_per_stage)), classes_per_stage)
     arrives = arrival_stages(data.labels, stage_of_class, arrival)
-    if arrival == "first":
-        data = replace(data, labels=data.labels & (stage_of_class <= arrives[:, None]))
-    query_rows, database_rows = split_rows(data, query_fraction=query_fraction, seed=split_seed)
-    bounds = np.cumsum([0, *classes_per_stage])
-    return tuple(
-        Stage(
-            index=i,
-            new_classes=order[bounds[i] : bounds[i + 1]],
-            seen_classes=order[: bounds[i + 1]],
-            database=_arriving(data, database_rows, arrives, i, "database"),
-            query=_arriving(data, query_rows, arrives, i, "query"),
-        )
-        for i in range(len(classes_per_stage))
-    )
+    shown = data.labels & (stage_of_class <= arrives[:, None]) if arrival == "first" else data.labels
+    query, database = split_rows(data, query_fraction=query_fraction, seed=split_seed)
+    stages = range(len(classes_per_stage))
+    return order, shown, [(database[arrives[database] == i], query[arrives[query] == i]) for i in stages]
+
+
+def _empty_stage(sides) -> str | None:
+    """Say which stage lacks items, None where all have some."""
+    for stage, rows in enumerate(sides):
+        for side, chosen in zip(("database", "query"), rows, strict=True):
+            if len(chosen) == 0:
+                return f"stage {stage} has no {side} item: its classes are too small for this split"
+    return None
+
+
+def _workable_stages(data, at_most, seeds, **options) -> list[int] | None:
+    """The most stages, of usual sizes, that these seeds can fill; None where not even one can be."""
+    for n_stages in range(min(at_most, len(data.class_names)), 0, -1):
+        sizes = stage_sizes(len(data.class_names), n_stages)
+        if not any(_empty_stage(_rows_by_stage(data, sizes, seed=seed, **options)[2]) for seed in seeds):
+            return sizes
+    return None
+
+
+def _advice(workable: list[int] | None) -> str:
+    """What would be right instead of stages that cannot be filled."""
+    if workable is None:
+        return "use fewer stages or larger classes, see min_class_size"
+    return f"classes_per_stage {workable} can be filled, or leave small classes out with min_class_size"
 
 
 def arrival_stages(labels: np.ndarray, stage_of_class: np.ndarray, arrival: str) -> np.ndarray:
@@ -176,18 +247,8 @@ def arrival_stages(labels: np.ndarray, stage_of_class: np.ndarray, arrival: str)
         return first
     several = int((first != last).sum())
     if several:
-        warnings.warn(f"{several} of {len(labels)} items have labels of several stages and are left out", stacklevel=3)
+        warnings.warn(f"{several} of {len(labels)} items have labels of several stages and are left out", stacklevel=4)
     return np.where(first == last, last, -1)
-
-
-def _arriving(data, rows, arrives, stage, side):
-    chosen = rows[arrives[rows] == stage]
-    if len(chosen) == 0:
-        raise DataError(
-            f"stage {stage} has no {side} item: its classes are too small for this split; "
-            "use fewer stages or larger classes"
-        )
-    return data[chosen]
 
 
 def stream_digest(stream: tuple[Stage, ...]) -> str:

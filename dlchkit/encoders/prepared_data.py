@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,22 @@ from dlchkit.data.content import dataset_digest, model_digest
 from dlchkit.data.named_streams import class_order, draw_items, note_of, tasks_of
 from dlchkit.data.scenes import KINDS, class_names
 from dlchkit.data.settings import DataSettings, read_settings
-from dlchkit.data.streams import ARRIVALS, check_stages, class_incremental_stream, split_rows, stage_sizes
+from dlchkit.data.streams import (
+    ARRIVALS,
+    check_seeds,
+    check_stages,
+    class_incremental_stream,
+    split_rows,
+    stage_sizes,
+)
 from dlchkit.encoders.features import check_encoder_fits, make_image_encoder, paired_features, source_features
 from dlchkit.encoders.images import ImageEncoder
 from dlchkit.encoders.pretrain import small_encoder
 from dlchkit.encoders.torchvision_networks import PublishedNetwork, published_network
 from dlchkit.errors import DataError
 from dlchkit.storage import digest
+
+FILLED = 300  # scenes fill 16 stages of one class each
 
 
 def open_data(
@@ -194,6 +203,23 @@ class PreparedData:
             arrival=self.settings.arrival,
             split_seed=self.settings.split_seed,
             seed=self.seed,
+        )
+
+    def check_seeds(self, seeds: Sequence[int], *, classes_per_stage: Sequence[int] = ()) -> None:
+        """Refuse stages that lack queries or database items with any of these seeds; see `streams.check_seeds`.
+
+        Scenes of usual number fill every stage; they are not rendered for it.
+        """
+        if self.settings.folder == "scenes" and self.settings.n_pairs >= FILLED:
+            return
+        if self.settings.stream:
+            return  # `draw_items` has found enough items of every task, whatever the seed
+        check_seeds(
+            self.pairs,
+            seeds,
+            classes_per_stage=classes_per_stage or self.classes_per_stage,
+            arrival=self.settings.arrival,
+            split_seed=self.settings.split_seed,
         )
 
     @property

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dlchkit.codes import check_n_bits
 from dlchkit.errors import DataError
 from dlchkit.index.ids import IdTable
 from dlchkit.index.index_files import checked_part, read_header, write_index
 from dlchkit.index.kinds import faiss, kinds_that, make_kind
-from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
+from dlchkit.index.protocol import Neighbours, check_index_bits, checked_k, checked_radius, packed
+from dlchkit.storage import read_json
 
 CODES, IDS = "codes.faiss", "ids.json"
 
@@ -58,7 +58,7 @@ class FaissIndex:
     """
 
     def __init__(self, n_bits: int, *, kind: str = "flat", **settings):
-        self.n_bits = check_n_bits(n_bits)
+        self.n_bits = check_index_bits(n_bits)
         self.kind = kind
         self._settings = make_kind(kind, settings)
         self._ids = IdTable()
@@ -145,25 +145,50 @@ class FaissIndex:
 
     @classmethod
     def load(cls, folder: str | Path) -> "FaissIndex":
-        """Open what `save` wrote; a `DataError` where a part is missing, cut short, changed or of another program."""
+        """Read what `save` wrote into memory.
+
+        Raises
+        ------
+        DataError
+            Where a part is missing, cut short, changed or of another program, or parts do not fit each other.
+        """
         header = read_header(folder, settings=dict, count=int, parts=dict)
         index = cls(header["n_bits"], kind=header["kind"], **header["settings"])
         codes = checked_part(folder, header, CODES)
         ids = checked_part(folder, header, IDS)
         try:
             index.faiss_index = faiss().read_index_binary(str(codes))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             reason = " ".join(str(error).split())[:120]
             raise DataError(f"{codes} is no FAISS binary index ({reason}); save the index again") from None
-        index._ids = IdTable(json.loads(ids.read_text(encoding="utf-8")))
+        index._ids = IdTable(_read_names(ids))
         n_bits = 8 * index.faiss_index.code_size
         count = header["count"]
         if n_bits != header["n_bits"] or index.faiss_index.ntotal != count or len(index) != count:
             raise DataError(
                 f"{folder} should hold {count:,} codes of {header['n_bits']} bits and does not; save the index again"
             )
+        rows = index._settings.rows_of(index.faiss_index)
+        if rows is None or not np.array_equal(np.sort(rows), np.flatnonzero(np.array(index._ids.names, dtype=bool))):
+            raise DataError(
+                f"the codes and ids in {folder} do not belong together, or are of another kind than "
+                f"{header['kind']!r}; save the index again"
+            )
         return index
 
     def _demand(self, ability: str, doing: str) -> None:
         if not getattr(self._settings, ability):
             raise DataError(f"kind {self.kind!r} cannot {doing}; kind {kinds_that(ability)} can")
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        names = read_json(path)
+    except ValueError as error:
+        raise DataError(f"{path} is not readable JSON ({error}); save the index again") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path} is no list of ids; save the index again")
+    given = [name for name in names if name]  # "" stands where an item was removed
+    if len(set(given)) < len(given):
+        raise DataError(f"{path} holds an id twice; save the index again")
+    return names

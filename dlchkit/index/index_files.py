@@ -52,14 +52,14 @@ def read_header(folder: str | Path, **expected: type) -> dict:
         header = read_json(path)
     except FileNotFoundError:
         raise DataError(f"{folder} holds no index: there is no {HEADER} in it") from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise DataError(f"{path} is not readable JSON ({error}); save the index again") from None
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise DataError(f"{path} is not an index of schema {SCHEMA}; it was written by another program or version")
     if header.pop("sha256", None) != _digest(header):
         raise DataError(f"{path} was changed after it was written (its SHA-256 differs); save the index again")
     for name, kind in {"kind": str, "n_bits": int, **expected}.items():
-        if not isinstance(header.get(name), kind):
+        if type(header.get(name)) is not kind:
             raise DataError(f"{path} has no usable field {name!r}; save the index again")
     return header
 

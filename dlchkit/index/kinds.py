@@ -26,6 +26,10 @@ class Flat:
         """Make an empty index for packed codes like these."""
         return faiss().IndexBinaryIDMap(faiss().IndexBinaryFlat(8 * packed.shape[1]))
 
+    def rows_of(self, index: Any) -> np.ndarray | None:
+        """The rows that a loaded index of this kind holds, int64 (n,); None for one of another kind."""
+        return faiss().vector_to_array(index.id_map) if type(index) is faiss().IndexBinaryIDMap else None
+
 
 @dataclass(frozen=True)
 class InvertedLists:
@@ -63,6 +67,14 @@ class InvertedLists:
         index.nprobe = min(self.nprobe, nlist)
         return index
 
+    def rows_of(self, index: Any) -> np.ndarray | None:
+        """The rows that a loaded index of this kind holds, int64 (n,); None for one of another kind."""
+        if type(index) is not faiss().IndexBinaryIVF:
+            return None
+        lists = index.invlists
+        rows = [faiss().rev_swig_ptr(lists.get_ids(i), lists.list_size(i)).copy() for i in range(lists.nlist)]
+        return np.concatenate(rows)
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -86,6 +98,10 @@ class Graph:
         index = faiss().IndexBinaryHNSW(8 * packed.shape[1], self.M)
         index.hnsw.efSearch = self.efSearch
         return index
+
+    def rows_of(self, index: Any) -> np.ndarray | None:
+        """The rows that a loaded index of this kind holds, int64 (n,); None for one of another kind."""
+        return np.arange(index.ntotal) if type(index) is faiss().IndexBinaryHNSW else None
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,10 @@ class HashTables:
         index = faiss().IndexBinaryMultiHash(n_bits, nhash, b)
         index.nflip = self.nflip
         return index
+
+    def rows_of(self, index: Any) -> np.ndarray | None:
+        """The rows that a loaded index of this kind holds, int64 (n,); None for one of another kind."""
+        return np.arange(index.ntotal) if type(index) is faiss().IndexBinaryMultiHash else None
 
 
 KINDS = {"flat": Flat, "ivf": InvertedLists, "hnsw": Graph, "multihash": HashTables}

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dlchkit.codes import check_n_bits
 from dlchkit.errors import DataError, optional_module
 from dlchkit.index.ids import IdTable, named_once
 from dlchkit.index.index_files import read_header, write_index
-from dlchkit.index.protocol import Neighbours, checked_k, checked_radius, packed
+from dlchkit.index.protocol import Neighbours, check_index_bits, checked_k, checked_radius, packed
 
 MOST = 16_384  # neighbours of one query that Milvus gives at most
 LONGEST_ID = 1_024  # bytes
@@ -53,7 +52,7 @@ class MilvusIndex:
     kind = "milvus"
 
     def __init__(self, n_bits: int, uri: str, *, collection: str = "dlchkit", token: str = ""):
-        self.n_bits = check_n_bits(n_bits)
+        self.n_bits = check_index_bits(n_bits)
         self.uri = str(uri)
         self.collection = collection
         self._last = 0

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dlchkit.codes import pack_codes
+from dlchkit.codes import check_n_bits, pack_codes
 from dlchkit.errors import DataError
 
 
@@ -72,6 +72,15 @@ class CodeIndex(Protocol):
     def save(self, folder: str | Path) -> Path:
         """Keep the index in a folder, whole or not at all; `load_index` opens it again."""
         ...
+
+
+def check_index_bits(n_bits: int) -> int:
+    """Return ``n_bits`` if indices can store codes of that length, a multiple of 8; measures and learners take any."""
+    if check_n_bits(n_bits) % 8:
+        raise DataError(
+            f"n_bits is {n_bits}; an index stores codes of a multiple of 8 bits, e.g. {n_bits + -n_bits % 8}"
+        )
+    return n_bits
 
 
 def packed(codes: np.ndarray, n_bits: int) -> np.ndarray:

@@ -22,7 +22,7 @@ class CorrelatedHashing(Method):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     n_principal : int
         See `fit_cca`; the default was chosen on database items.
     seed : int

@@ -26,7 +26,7 @@ class DCMH(TowerLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     gamma, eta : float
         Weights of quantization and bit balance, 0 or more; the paper has 1 for both, the
         default of eta was chosen on database items.

@@ -22,7 +22,7 @@ class DarkExperienceReplay(StepwiseLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     rehearsal : int
         Number of old items (features, labels, codes and outputs) that are kept, a uniform
         sample of all seen.

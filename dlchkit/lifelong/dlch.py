@@ -55,7 +55,7 @@ class DLCH(StepwiseLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     rehearsal : int
         Number of old items (features and labels) that are kept and trained on again, a uniform
         sample of all seen; 0 is the strict reading "new data only".

@@ -28,7 +28,7 @@ class ElasticWeightConsolidation(StepwiseLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     importance : float
         Lambda, 0 or more; the default was chosen on database items.
     **training

@@ -22,7 +22,7 @@ class LearningWithoutForgetting(StepwiseLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     distillation : float
         Lambda, 0 or more; the default was chosen on database items.
     **training

@@ -43,7 +43,7 @@ def make_learners(names: list[str], n_bits: int, *, rehearsal: int = 500, seed: 
     names : list of str
         Of `METHODS`, in the order wanted.
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     rehearsal : int
         Number of old items kept, for the methods that keep any.
     seed : int

@@ -15,7 +15,7 @@ class ExperienceReplay(StepwiseLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     rehearsal : int
         Number of old items (features, labels and codes) that are kept, a uniform sample of all
         seen; with 0 this is fine-tuning.

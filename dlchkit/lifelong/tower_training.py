@@ -41,7 +41,7 @@ class TowerLearner(Method):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     epochs : int
         Passes over the training data of each stage; fixed, so that no test query ever chooses one.
     batch_size : int

@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from dlchkit.codes import check_labels
+
 
 def negative_log_likelihood(codes: Tensor, anchors: Tensor, similar: Tensor) -> Tensor:
     """Negative log-likelihood of the similarities if two items are similar with probability sigmoid(theta).
@@ -17,7 +19,7 @@ def negative_log_likelihood(codes: Tensor, anchors: Tensor, similar: Tensor) -> 
     anchors : tensor (m, n_bits)
         Relaxed codes of the other.
     similar : tensor (n, m), values in {0, 1}
-        1 where two items share a label.
+        1 where two items share a label; `DataError` for other values.
 
     Returns
     -------
@@ -35,5 +37,6 @@ def negative_log_likelihood(codes: Tensor, anchors: Tensor, similar: Tensor) -> 
     >>> math.isclose(negative_log_likelihood(one, one, one[:, :1]), math.log(1 + math.e) - 1, rel_tol=1e-6)
     True
     """
+    check_labels(similar, "similarities of items")
     theta = codes @ anchors.T / 2
     return (softplus(theta) - similar * theta).mean()

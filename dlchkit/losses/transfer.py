@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlchkit.codes import check_labels
+
 
 def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy against the label vector scaled to sum one; plain cross-entropy for one label.
@@ -13,7 +15,13 @@ def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     logits : tensor (n, n_classes)
     labels : tensor (n, n_classes), values in {0, 1}
         Each row has at least one 1.
+
+    Raises
+    ------
+    DataError
+        For other values.
     """
+    check_labels(labels)
     labels = labels.to(logits.dtype)
     return F.cross_entropy(logits, labels / labels.sum(1, keepdim=True))
 

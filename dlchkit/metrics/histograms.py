@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlchkit.codes import Codes, Labels, as_words, differing_bits, pack_codes, shared_bits
+from dlchkit.codes import Codes, Labels, as_words, binary_labels, differing_bits, pack_codes, shared_bits
 from dlchkit.errors import DataError
 
 PAIRS = 2**17  # query-database pairs compared at once, one query's at least: about 20 bytes each, so a few MB
@@ -32,7 +32,7 @@ def distance_histograms(
     Raises
     ------
     DataError
-        if codes or labels differ in width or number, a code holds another value, or the database is empty
+        if codes or labels differ in width or number, a code or label holds another value, or the database is empty
 
     Examples
     --------
@@ -96,7 +96,7 @@ def _grades(a, b, graded):
     return any_shared.astype(bool)
 
 
-def check_codes(query_codes: Codes, database_codes: Codes) -> None:
+def check_ranking(query_codes: Codes, database_codes: Codes) -> None:
     """Refuse codes that cannot be ranked: no matrices, different lengths, an empty database."""
     _check_matrix(query_codes, "query codes", "n_bits")
     _check_matrix(database_codes, "database codes", "n_bits")
@@ -107,7 +107,7 @@ def check_codes(query_codes: Codes, database_codes: Codes) -> None:
 
 def check_retrieval(query_codes: Codes, database_codes: Codes, query_labels: Labels, database_labels: Labels) -> None:
     """Refuse codes and labels that do not fit each other."""
-    check_codes(query_codes, database_codes)
+    check_ranking(query_codes, database_codes)
     _check_matrix(query_labels, "query labels", "n_classes")
     _check_matrix(database_labels, "database labels", "n_classes")
     _check_same_width(query_labels, database_labels, "classes")
@@ -116,6 +116,8 @@ def check_retrieval(query_codes: Codes, database_codes: Codes, query_labels: Lab
             f"{len(query_codes)} query codes with {len(query_labels)} label rows and {len(database_codes)} database "
             f"codes with {len(database_labels)}; every code needs its labels"
         )
+    binary_labels(query_labels, "query labels")
+    binary_labels(database_labels, "database labels")
 
 
 def _check_matrix(rows, name, width):
@@ -124,8 +126,8 @@ def _check_matrix(rows, name, width):
 
 
 def _check_same_width(a, b, what):
-    if a.shape[1] != b.shape[1]:
-        raise DataError(f"queries have {a.shape[1]} {what}, the database {b.shape[1]}; both must have the same")
+    if np.shape(a)[1] != np.shape(b)[1]:
+        raise DataError(f"queries have {np.shape(a)[1]} {what}, the database {np.shape(b)[1]}; both must have the same")
 
 
 def check_k(k: int | None, measure: str) -> None:

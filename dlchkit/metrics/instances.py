@@ -4,7 +4,7 @@ import numpy as np
 
 from dlchkit.codes import Codes, as_words, differing_bits, pack_codes
 from dlchkit.errors import DataError
-from dlchkit.metrics.histograms import PAIRS, check_codes, check_k
+from dlchkit.metrics.histograms import PAIRS, check_k, check_ranking
 from dlchkit.metrics.retrieval import mean_of_defined
 
 
@@ -78,7 +78,7 @@ def instance_recall_at_k(query_codes: Codes, database_codes: Codes, partners: np
 
 
 def _nearer_and_tied(query_codes, database_codes, partners):
-    check_codes(query_codes, database_codes)
+    check_ranking(query_codes, database_codes)
     partners = _checked_partners(partners, len(query_codes), len(database_codes))
     query, database = as_words(pack_codes(query_codes)), as_words(pack_codes(database_codes))
     counts = np.empty((2, len(partners)), dtype=np.int64)

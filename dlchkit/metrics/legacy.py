@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from dlchkit.codes import Codes, Labels
+from dlchkit.codes import Codes, Labels, check_codes
 from dlchkit.metrics.histograms import check_k, check_retrieval
 
 
@@ -73,6 +73,8 @@ def legacy_dcmh_map(
 
 def _as_float32(*retrieval):
     check_retrieval(*retrieval)
+    for codes in retrieval[:2]:
+        check_codes(np.asarray(codes))
     return [np.array(rows, dtype=np.float32) for rows in retrieval]
 
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from dlchkit.codes import Codes, Labels
+from dlchkit.codes import Codes, Labels, binary_labels
 from dlchkit.errors import DataError
 from dlchkit.metrics.histograms import check_k, distance_histograms
 
@@ -162,11 +162,21 @@ def ranked_average_precision(scores: np.ndarray, relevant: np.ndarray) -> np.nda
     np.ndarray
         float64 (n,); NaN for a query without relevant items
 
+    Raises
+    ------
+    DataError
+        if shapes differ, a score is NaN, or ``relevant`` holds another value than 0 and 1
+
     Examples
     --------
     >>> ranked_average_precision(np.array([[.9, .5, .1]]), np.array([[True, False, True]])).round(3)
     array([0.833])
     """
+    relevant = binary_labels(relevant, "relevances")
+    if np.shape(scores) != relevant.shape or np.isnan(scores).any():
+        raise DataError(
+            f"scores {np.shape(scores)} of {relevant.shape} relevances; one number is needed for each, and none is NaN"
+        )
     order = np.lexsort((relevant, -scores), axis=1)
     hit = np.take_along_axis(relevant, order, axis=1)
     precision = np.cumsum(hit, axis=1) / np.arange(1, hit.shape[1] + 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlchkit.codes import binarize, hamming_distance
+from dlchkit.codes import binary_labels, check_codes, hamming_distance
 from dlchkit.errors import DataError
 
 _DUPLICATED = 0.99  # |correlation| from which one of two bits is redundant
@@ -82,12 +82,14 @@ def majority_codes(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     array([[ 1, -1],
            [-1,  1]], dtype=int8)
     """
-    labels = np.asarray(labels, dtype=bool)
+    codes = np.asarray(codes)
+    check_codes(codes)
+    labels = binary_labels(labels)
     if not labels.any(0).all():
         raise DataError(
             f"class {int((~labels.any(0)).argmax())} has no item and so no code; leave it out of the labels"
         )
-    return binarize(labels.T.astype(np.int64) @ np.asarray(codes, dtype=np.int64))
+    return np.where(labels.T.astype(np.int64) @ codes.astype(np.int64) >= 0, 1, -1).astype(np.int8)
 
 
 def code_health(codes: np.ndarray, labels: np.ndarray, *, class_names: Sequence[str] | None = None) -> CodeHealth:
@@ -164,8 +166,8 @@ def code_health(codes: np.ndarray, labels: np.ndarray, *, class_names: Sequence[
 
 def _checked(codes, labels):
     codes = np.asarray(codes)
-    labels = np.asarray(labels, dtype=bool)
-    if codes.ndim != 2 or labels.ndim != 2 or len(codes) != len(labels) or len(codes) < 2:
+    labels = binary_labels(labels)
+    if codes.ndim != 2 or len(codes) != len(labels) or len(codes) < 2:
         raise DataError(
             f"codes {codes.shape} and labels {labels.shape} do not fit; "
             "give a row of both for each of two or more items"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from dlchkit.codes import hamming_distance
+from dlchkit.codes import binary_labels, hamming_distance
 from dlchkit.errors import DataError
 from dlchkit.policy.health import majority_codes
 
@@ -25,6 +25,7 @@ class LabelledCodes:
                 f"image codes {self.image.shape}, text codes {self.text.shape} and labels {self.labels.shape} "
                 "do not fit; give one row of each per item"
             )
+        binary_labels(self.labels)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def known_codes(codes: np.ndarray, labels: np.ndarray) -> KnownCodes:
     labels : np.ndarray
         bool (n, n_classes)
     """
-    vectors, which = np.unique(np.asarray(labels, dtype=bool), axis=0, return_inverse=True)
+    vectors, which = np.unique(binary_labels(labels), axis=0, return_inverse=True)
     return KnownCodes(labels=vectors, codes=majority_codes(codes, np.eye(len(vectors), dtype=bool)[which.ravel()]))
 
 
@@ -261,8 +262,8 @@ def _caught(trusted, known, threshold):
 def _own(labels, known):
     if len(known.codes) < 2:
         raise DataError(f"{len(known.codes)} label vector is known; a label can be in doubt only where two or more are")
-    place = {vector.tobytes(): v for v, vector in enumerate(np.asarray(known.labels, dtype=bool))}
-    own = [place.get(vector.tobytes(), -1) for vector in np.asarray(labels, dtype=bool)]
+    place = {vector.tobytes(): v for v, vector in enumerate(binary_labels(known.labels, "labels of known codes"))}
+    own = [place.get(vector.tobytes(), -1) for vector in binary_labels(labels)]
     if min(own) < 0:
         raise DataError(
             f"item {own.index(-1)} has a label vector without a known code; "

@@ -1,18 +1,24 @@
 """Check every run of a sweep before the first one starts, so that mistakes show up at once and not after minutes."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlchkit.codes import check_n_bits
 from dlchkit.data.settings import DataSettings
 from dlchkit.data.streams import check_stages
 from dlchkit.errors import DataError
-from dlchkit.runs.notebook import read_parameters
+from dlchkit.index.protocol import check_index_bits
+from dlchkit.runs.notebook import holds, read_parameters
 from dlchkit.runs.plan import Sweep, data_settings, own_parameters
 from dlchkit.runs.run_state import Run
 from dlchkit.storage import resource_folder
 
-_CHECKED = ("runs", "classes_per_stage", "n_bits", "methods", "rehearsal", "epochs")
+if TYPE_CHECKING:
+    from dlchkit.encoders.prepared_data import PreparedData
+
+_CHECKED = ("runs", "classes_per_stage", "n_bits", "methods", "rehearsal", "epochs", "seed")
 
 
 class Wanted(NamedTuple):
@@ -28,12 +34,18 @@ class Wanted(NamedTuple):
         of its notebook, defaults included
     kits_own : bool
         whether the notebook is one of the kit's own; others may have code lengths and methods of their own
+    staged : bool
+        whether the notebook lets classes arrive in stages
+    searches : bool
+        whether it stores codes in an index
     """
 
     run: str
     settings: DataSettings
     parameters: dict
     kits_own: bool
+    staged: bool = False
+    searches: bool = False
 
 
 def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
@@ -48,7 +60,9 @@ def wanted_by(sweeps: tuple[Sweep, ...], runs: list[Run]) -> list[Wanted]:
             given = own_parameters(notebook, run.parameters)
             parameters = {name: given.get(name, known[name].default) for name in _CHECKED if name in known}
             kits_own = notebook.resolve().parent == resource_folder("notebooks").resolve()
-            wanted.append(Wanted(run.name, settings, parameters, kits_own))
+            staged = holds(notebook, ".stream(") or holds(notebook, "class_incremental_stream(")
+            searches = holds(notebook, "import FaissIndex")
+            wanted.append(Wanted(run.name, settings, parameters, kits_own, staged, searches))
     return wanted
 
 
@@ -56,34 +70,52 @@ def check(wanted: list[Wanted]) -> None:
     """Refuse the first run that cannot go well; every data set is read once.
 
     Checked are the data with its columns, the source domain, the weights file, the folder of
-    earlier runs, and whether the stages fit the data's classes; of the kit's own notebooks
-    code lengths and methods, too.
+    earlier runs, whether the stages fit the data's classes, and whether every seed fills every
+    stage; of the kit's own notebooks code lengths and methods, too.
 
     Raises
     ------
     DataError
         one line that names the run
     """
-    read = {}
+    read: dict[str, PreparedData] = {}
+    seeds = _seeds_by_stages(wanted)
     for one in wanted:
         try:
-            _check(one, read)
+            _check(one, read, seeds.pop(_stages_key(one), []))
         except DataError as error:
             raise DataError(f"{one.run}: {error}") from None
 
 
-def _check(one, read):
+def _seeds_by_stages(wanted) -> dict[str, list[int]]:
+    """Stages that runs ask for -> their seeds; each is checked once, with all its seeds."""
+    seeds: dict[str, list[int]] = {}
+    for one in wanted:
+        if one.staged:
+            of_stages = seeds.setdefault(_stages_key(one), [])
+            of_stages += [seed for seed in [one.parameters.get("seed", 0)] if seed not in of_stages]
+    return seeds
+
+
+def _stages_key(one) -> str:
+    return repr((one.settings, one.parameters.get("classes_per_stage")))
+
+
+def _check(one, read, seeds):
     from dlchkit.encoders.prepared_data import PreparedData  # here: it brings torch
 
     key = repr(one.settings)
     if key not in read:
-        prepared = PreparedData(one.settings)
-        prepared.check()
-        read[key] = prepared.n_classes
-    if one.parameters.get("classes_per_stage"):
-        check_stages(one.parameters["classes_per_stage"], read[key])
+        read[key] = PreparedData(one.settings)
+        read[key].check()
+    sizes = one.parameters.get("classes_per_stage") or []
+    if sizes:
+        check_stages(sizes, read[key].n_classes)
+    if seeds:
+        read[key].check_seeds(seeds, classes_per_stage=sizes)
     if one.kits_own and "n_bits" in one.parameters:
-        check_n_bits(one.parameters["n_bits"])
+        check = check_index_bits if one.searches else check_n_bits
+        check(one.parameters["n_bits"])
     if one.kits_own and "methods" in one.parameters:
         _check_methods(one.parameters)
     runs = one.parameters.get("runs")

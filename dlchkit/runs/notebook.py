@@ -80,7 +80,12 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
 def takes_data(path: Path) -> bool:
     """Whether a notebook opens the data that its parameter ``data`` names, and so takes every data setting."""
     data = read_parameters(path).get("data")
-    return data is not None and data.type == "str" and any("open_data(" in source for source, _ in _cells(path))
+    return data is not None and data.type == "str" and holds(path, "open_data(")
+
+
+def holds(path: Path, words: str) -> bool:
+    """Whether a cell of a notebook holds these words."""
+    return any(words in source for source, _ in _cells(path))
 
 
 def split_parameters(path: Path, given: dict) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import spearmanr
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import SIDES, PairedFeatures, SourceFeatures
 from dlchkit.errors import DataError
 from dlchkit.transfer import HybridTransferNetwork
@@ -27,7 +28,7 @@ def class_recall(posteriors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> class_recall(np.array([[.9, .1, 0], [.6, .4, 0], [.2, .5, .3]]), np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]]))
     array([1. , 0.5, 1. ])
     """
-    labels = np.asarray(labels, dtype=bool)
+    labels = binary_labels(labels)
     rank = np.argsort(np.argsort(-posteriors, axis=1, kind="stable"), axis=1)
     named = rank < labels.sum(1, keepdims=True)
     n_items = labels.sum(0)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
 from dlchkit.data.loaders.row_checks import (
     assemble,
-    binary_labels,
     choose_caption,
     named_classes,
     read_lines,

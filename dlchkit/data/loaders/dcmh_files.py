@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.hdf5_pictures import StoredImages
 from dlchkit.data.loaders.mat_files import SUFFIXES, arrays_in, by_rows, find_key, mat_keys, read_matrices, row_axis
-from dlchkit.data.loaders.row_checks import assemble, binary_labels, named_classes, not_finite
+from dlchkit.data.loaders.row_checks import assemble, named_classes, not_finite
 from dlchkit.errors import DataError
 
 NAMES = {  # part -> names of its variable; labels, tags, pictures, features of the pictures

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.coco import read_annotations, read_labels
 from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.npy_files import read_array
-from dlchkit.data.loaders.row_checks import assemble, binary_labels, choose_caption, named_classes
+from dlchkit.data.loaders.row_checks import assemble, choose_caption, named_classes
 from dlchkit.errors import DataError
 
 FILES = ("dataset_coco.json", "dataset_flickr30k.json", "dataset_flickr8k.json")

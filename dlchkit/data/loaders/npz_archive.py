@@ -1,13 +1,19 @@
 """Read one .npz file of features, labels and names, which other programs write easily."""
 
+import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
-from dlchkit.data.loaders.row_checks import assemble, binary_labels, named_classes, not_finite
+from dlchkit.data.loaders.row_checks import assemble, named_classes, not_finite
 from dlchkit.errors import DataError
+from dlchkit.storage import digest
 
+LARGEST = 4 * 2**30  # bytes that a file may unpack to, or TIMES its own size where that is more
+TIMES = 20
 SPLITS = ("database", "query", "validation")
 KEYS = ("image_features", "image", "text_features", "text", "labels", "ids", "groups", "class_names", "split")
 
@@ -38,7 +44,7 @@ def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
         Features; items without a label are left out and listed.
     """
     path = place if place.is_file() else next(iter(place.glob("*.npz")))
-    arrays = _read(path)
+    _, arrays = _read(path)
     image = _features(arrays, path, "image")
     text = _features(arrays, path, "text")
     labels = _labels(arrays, path)
@@ -69,22 +75,71 @@ def load_archive(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
     )
 
 
-def _read(path) -> dict[str, np.ndarray]:
+class ArchiveOutline(NamedTuple):
+    """What a file says of the rows to learn from, without their features.
+
+    Attributes
+    ----------
+    n_items : int
+        Rows with a label, of the split's database where there is a split.
+    ids : str array (n_items,), optional
+        None where the file has none.
+    named : bool
+        Whether the file, or classes.txt beside it, names the classes.
+    content : str
+        Digest of the stored checksums of image features, text features and split.
+    """
+
+    n_items: int
+    ids: np.ndarray | None
+    named: bool
+    content: str
+
+
+def outline_archive(path: Path) -> ArchiveOutline:
+    """Read everything but the features of a file that `load_archive` takes."""
+    members, arrays = _read(path, leave=("image", "image_features", "text", "text_features"))
+    labels = _labels(arrays, path)
+    names = _names(arrays, path)
+    for name in ("ids", "split"):
+        if name in names and len(names[name]) != len(labels):
+            raise DataError(f"{name} in {path} has {len(names[name])} rows, labels have {len(labels)}")
+    learned = labels.any(1) & (names["split"] == "database" if "split" in names else True)
+    checksums = sorted(
+        (name.removesuffix("_features"), checksum, n_bytes)
+        for name, (checksum, n_bytes) in members.items()
+        if name not in ("labels", "ids", "groups", "class_names")
+    )
+    return ArchiveOutline(
+        n_items=int(learned.sum()),
+        ids=names["ids"][learned] if "ids" in names else None,
+        named="class_names" in names or (path.parent / "classes.txt").is_file(),
+        content=digest(repr(checksums)),
+    )
+
+
+def _read(path, leave: tuple[str, ...] = ()) -> tuple[dict[str, tuple[int, int]], dict[str, np.ndarray]]:
+    """Checksum and size of every array, and the arrays but for those to leave."""
     try:
-        with open(path, "rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            names = getattr(stored, "files", None)  # one plain array has none
-            if names is None:
-                raise EOFError
-            unknown = next((key for key in names if key not in KEYS), None)
-            if unknown is None:
-                return {key: stored[key] for key in names}
+        with open(path, "rb") as file, zipfile.ZipFile(file) as stored:
+            members = {one.filename.removesuffix(".npy"): (one.CRC, one.file_size) for one in stored.infolist()}
+            unknown = next((key for key in members if key not in KEYS), None)
+            n_bytes = sum(size for _, size in members.values())
+            most = max(LARGEST, TIMES * path.stat().st_size)
+            if unknown is None and n_bytes <= most:
+                with np.load(file, allow_pickle=False) as arrays:
+                    return members, {key: arrays[key] for key in members if key not in leave}
     except Exception as error:  # NumPy, zipfile and zlib raise many kinds for broken files
         raise DataError(
             f"{path} is not a readable .npz file of plain arrays ({type(error).__name__}); "
             "write it with numpy.savez, without objects"
         ) from None
-    raise DataError(f"{path} holds {unknown!r}, which is none of {', '.join(KEYS)}")
+    if unknown is not None:
+        raise DataError(f"{path} holds {unknown!r}, which is none of {', '.join(KEYS)}")
+    raise DataError(
+        f"{path} unpacks to {n_bytes / 1e9:,.1f} GB; at most {most / 1e9:,.1f} GB are read from a file of its size, "
+        f"so write it with numpy.savez, or in parts"
+    )
 
 
 def _labels(arrays, path) -> np.ndarray:

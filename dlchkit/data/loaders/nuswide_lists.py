@@ -80,9 +80,9 @@ def load_nuswide(
     features = read_features(folder / "image_features.npy", len(ids))
     files, lost = find_listed(ids, root, follow_links=follow_links) if features is None else (ids, {})
     if len(lost) == len(ids):
-        raise DataError(f"none of {len(ids):,} photos has a file: {lost[0]}; name their folder as images=")
+        raise DataError(f"none of {len(ids):,} photos has a file below {root}; name their folder as images=")
     unreadable = unreadable_listed(files, root) if features is None else {}
-    said = [f"{len(lost):,} of {len(ids):,} photos are left out, the first because {lost[min(lost)]}"] if lost else []
+    said = [f"{len(lost):,} of {len(ids):,} photos have no file of their own and are left out"] if lost else []
     kept = np.array([i for i in range(len(ids)) if i not in lost])
     return assemble(
         ids=np.array(ids)[kept],

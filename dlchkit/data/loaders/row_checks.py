@@ -127,15 +127,6 @@ def without_small_classes(data: PairedDataset, min_class_size: int, place: Path)
     return replace(data, labels=data.labels[:, kept], class_names=tuple(data.class_names[c] for c in kept))
 
 
-def binary_labels(values: np.ndarray, place: str) -> np.ndarray:
-    """Turn a matrix that holds 0 and 1 only into bool (n, n_classes)."""
-    wrong = ~np.isin(values, (0, 1))
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise DataError(f"{place} holds {values[row, column]} in row {row}, column {column}; labels are 0 or 1")
-    return values.astype(bool)
-
-
 def not_finite(**features: np.ndarray | None) -> dict[int, str]:
     """Find the rows where one of the named features holds NaN or infinity, and which it is."""
     problems = {}

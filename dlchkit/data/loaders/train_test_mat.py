@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.mat_files import SUFFIXES, arrays_in, by_rows, mat_keys, read_matrices, row_axis
-from dlchkit.data.loaders.row_checks import assemble, binary_labels, named_classes, not_finite
+from dlchkit.data.loaders.row_checks import assemble, named_classes, not_finite
 from dlchkit.errors import DataError
 
 MOST_FILES = 6  # one for each variable

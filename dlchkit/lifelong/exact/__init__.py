@@ -6,6 +6,8 @@ One file per thing::
     sums              sums over items, per modality and label vector
     label_codes       one code per label vector; old ones stay, new ones are found beside them
     ridge_choice      the strength of the ridge, by closed form on held-out items
+    class_columns     columns of labels, matched by the names of their classes
+    seen_items        digests of what was learned, to find what comes twice
     inputs            checks of items and of learners to merge
     estimator         `ExactHashing`: partial_fit, add, merge, recode
     state_file        the estimator on disk
@@ -17,6 +19,7 @@ from dlchkit.lifelong.exact.exact_learner import ExactLearner
 from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, left_out_error
+from dlchkit.lifelong.exact.seen_items import SeenItems
 from dlchkit.lifelong.exact.state_file import load_exact, save_exact
 from dlchkit.lifelong.exact.sums import LabelSums, ModalitySums
 
@@ -29,6 +32,7 @@ __all__ = [
     "RandomFeatures",
     "Recoding",
     "RidgeChoice",
+    "SeenItems",
     "code_objective",
     "left_out_error",
     "load_exact",

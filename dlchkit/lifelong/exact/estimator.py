@@ -1,19 +1,22 @@
 """Exact lifelong hashing as an estimator: the functions of retraining on everything, from new items alone."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from dlchkit.codes import binarize, check_n_bits
+from dlchkit.codes import binarize, binary_labels, check_n_bits
 from dlchkit.data import SIDES
 from dlchkit.errors import DataError
-from dlchkit.lifelong.exact.inputs import check_kin, checked_items, checked_labels
+from dlchkit.lifelong.exact.class_columns import matched
+from dlchkit.lifelong.exact.inputs import check_kin, checked_items
 from dlchkit.lifelong.exact.label_codes import LabelCodes, code_objective, lexicographic_order
 from dlchkit.lifelong.exact.random_features import RandomFeatures
 from dlchkit.lifelong.exact.ridge_choice import RidgeChoice, choose_ridge, held_out_rows
+from dlchkit.lifelong.exact.seen_items import SeenItems
 from dlchkit.lifelong.exact.sums import LabelSums, ModalitySums
 from dlchkit.lifelong.learner import check_side, written_call
 from dlchkit.runtime import choose_device
@@ -67,7 +70,7 @@ class ExactHashing:
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     units : int
         Units of the random layer, at most; 0 for the features alone.
     class_balance : float
@@ -93,6 +96,10 @@ class ExactHashing:
         By side.
     choices : dict of str to RidgeChoice
         By side; empty before the first fit.
+    class_names : tuple of str, optional
+        Of the columns of labels; None where they were never given.
+    seen : SeenItems
+        What `dlchkit.runs.shards.fit_shards` has learned, so that it finds what comes twice: 8 bytes for each id.
 
     Notes
     -----
@@ -151,12 +158,14 @@ class ExactHashing:
         self.ridge = ridge
         self.seed = seed
         self.dtype = dtype
-        self.device = choose_device(device)
+        self.device = choose_device(device, torch.float64)  # of the sums
         self._device_asked_for = device
         self.codes = LabelCodes(n_bits, 0, margin=margin, seed=seed)
         self.features: dict[str, RandomFeatures] = {}
         self.sums: dict[str, ModalitySums] = {}
         self.choices: dict[str, RidgeChoice] = {}
+        self.class_names: tuple[str, ...] | None = None
+        self.seen = SeenItems()
         self.weights: dict[str, torch.Tensor] = {}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -167,7 +176,13 @@ class ExactHashing:
         return written_call(type(self).__name__, self.get_params())
 
     def partial_fit(
-        self, image: np.ndarray, text: np.ndarray, labels: np.ndarray, *, groups: np.ndarray | None = None
+        self,
+        image: np.ndarray,
+        text: np.ndarray,
+        labels: np.ndarray,
+        *,
+        groups: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> "ExactHashing":
         """Learn new items; all that was learned before stays part of it, exactly.
 
@@ -180,16 +195,20 @@ class ExactHashing:
         groups : array (n,), optional
             Items of one group are held out together when the ridge is chosen; None holds out
             single items.
+        class_names : sequence of str, optional
+            Of the columns of ``labels``. They are matched by name with those learned before, and classes not
+            heard of before are added behind. None takes the columns for those learned before, in their order.
 
         Returns
         -------
         self
         """
         labels = checked_items(image, text, labels)
+        labels, class_names = matched(labels, class_names, self.class_names, begun=len(self.codes) > 0)
         held = None if self.choices or self.ridge is not None else held_out_rows(labels, groups, seed=self.seed)
         if not self.features:
             self._make_features(image, text)
-        self.add(image, text, labels)
+        self.add(image, text, labels, class_names=class_names)
         self.codes.learn()
         if held is not None:
             self._choose(image, text, labels, held)
@@ -212,14 +231,19 @@ class ExactHashing:
         other.features = self.features
         other.choices = self.choices
         other.codes = self.codes.copy()
+        other.class_names = self.class_names
         return other
 
-    def add(self, image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> "ExactHashing":
-        """Add items to the sums alone: no code is learned, nothing fitted. Returns self."""
+    def add(
+        self, image: np.ndarray, text: np.ndarray, labels: np.ndarray, *, class_names: Sequence[str] | None = None
+    ) -> "ExactHashing":
+        """Add items, as in `partial_fit`, to the sums alone: no code is learned, nothing fitted. Returns self."""
         labels = checked_items(image, text, labels)
+        labels, class_names = matched(labels, class_names, self.class_names, begun=len(self.codes) > 0)
         sides = dict(zip(SIDES, (image, text), strict=True))
         for side, x in sides.items():
             self.features[side].check(x)  # before anything is counted
+        self.class_names = class_names
         kept = np.flatnonzero(labels.any(1))
         self._grow(labels.shape[1])
         vectors, places, counts = np.unique(self._wide(labels[kept]), axis=0, return_inverse=True, return_counts=True)
@@ -236,12 +260,14 @@ class ExactHashing:
         seen = np.flatnonzero(self.codes.counts)
         rows = seen[lexicographic_order(self.codes.vectors[seen])]
         sides = {side: sums.of_rows(rows) for side, sums in self.sums.items()}
-        return LabelSums(self.codes.vectors[rows], self.codes.counts[rows], sides)
+        return LabelSums(self.codes.vectors[rows], self.codes.counts[rows], sides, self.class_names)
 
     def add_sums(self, summed: LabelSums) -> "ExactHashing":
         """Add items that a shard has summed; as in `add`, no code is learned, nothing fitted. Returns self."""
-        self._grow(summed.vectors.shape[1])
-        rows = torch.as_tensor(self.codes.add(self._wide(summed.vectors), summed.counts), device=self.device)
+        begun = len(self.codes) > 0
+        vectors, self.class_names = matched(summed.vectors, summed.class_names, self.class_names, begun=begun)
+        self._grow(vectors.shape[1])
+        rows = torch.as_tensor(self.codes.add(self._wide(vectors), summed.counts), device=self.device)
         for side in SIDES:
             sums = self._sums(side)
             if side in summed.sides:
@@ -256,14 +282,16 @@ class ExactHashing:
         Raises
         ------
         DataError
-            Where features differ, or two of them have given out codes that the other does not
-            know: codes given apart collide. Nothing is changed then.
+            Where features differ, or one class stands in different columns, or both have learned the same ids,
+            or two of them have given out codes that the other does not know: codes given apart collide. Nothing
+            is changed then.
         """
         check_kin((self, *others))
         for other in others:
             self._grow(other.codes.vectors.shape[1])
             self.codes.take_over(other.codes)
             self.add_sums(other.summed())
+            self.seen |= other.seen
         self.codes.learn()
         self._refit()
         return self
@@ -293,7 +321,7 @@ class ExactHashing:
 
     def codes_of(self, labels: np.ndarray) -> np.ndarray:
         """The fixed codes of label vectors seen before, int8 (n, n_bits) in {-1, +1}."""
-        rows = self.codes.rows_of(self._wide(checked_labels(labels)))
+        rows = self.codes.rows_of(self._wide(binary_labels(labels)))
         unknown = rows < 0
         unknown[~unknown] = ~self.codes.coded[rows[~unknown]]
         if unknown.any():
@@ -339,9 +367,9 @@ class ExactHashing:
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of the sums, codes and label vectors: they depend on features and label vectors, not on items."""
+        """Bytes of the sums, codes and label vectors, which do not depend on the number of items, and of `seen`."""
         of_codes = self.codes.codes.nbytes + self.codes.vectors.nbytes + self.codes.counts.nbytes
-        return sum(sums.nbytes for sums in self.sums.values()) + of_codes
+        return sum(sums.nbytes for sums in self.sums.values()) + of_codes + self.seen.nbytes
 
     def label_weights(self) -> np.ndarray:
         """w, the weight of each label vector's targets, float64 (n_label_vectors,); the mean over items is 1."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from dlchkit.bank import CodeBank
 from dlchkit.data import Stage
+from dlchkit.errors import DataError
 from dlchkit.lifelong.exact.estimator import ExactHashing, Recoding
 from dlchkit.lifelong.learner import Method
 
@@ -17,7 +18,7 @@ class ExactLearner(Method):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     **options
         See `ExactHashing`.
 
@@ -41,7 +42,13 @@ class ExactLearner(Method):
     def observe(self, stage: Stage) -> None:
         """Learn the stage's items and store each under the code of its labels."""
         data = stage.database
-        self.hashing.partial_fit(data.image, data.text, data.labels, groups=data.groups)
+        if self.hashing.class_names not in (None, data.class_names):
+            raise DataError(
+                f"stage {stage.index} names other classes than the stages before it, or in another order; "
+                f"all stages share one list of classes"
+            )
+        names = data.class_names if self.hashing.n_items == 0 or self.hashing.class_names else None
+        self.hashing.partial_fit(data.image, data.text, data.labels, groups=data.groups, class_names=names)
         self.item_passes += len(data)
         codes = self.hashing.codes_of(data.labels)
         self.bank.append(codes, labels=data.labels, ids=data.ids, stage=stage.index)

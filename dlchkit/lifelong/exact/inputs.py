@@ -1,7 +1,10 @@
 """Checks of items to learn and of learners to merge; a mistake ends in one line."""
 
+from itertools import combinations
+
 import numpy as np
 
+from dlchkit.codes import binary_labels
 from dlchkit.data import SIDES
 from dlchkit.errors import DataError
 
@@ -15,7 +18,7 @@ def checked_items(image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> np
             f"image {np.shape(image)}, text {np.shape(text)} and labels {np.shape(labels)} "
             f"must be rows of the same items, one at least"
         )
-    labels = checked_labels(labels)
+    labels = binary_labels(labels)
     for side, x in zip(SIDES, (image, text), strict=True):
         broken = ~np.isfinite(x).all(1)
         if broken.any():
@@ -24,14 +27,6 @@ def checked_items(image: np.ndarray, text: np.ndarray, labels: np.ndarray) -> np
                 f"an item that cannot be seen cannot be learned"
             )
     return labels
-
-
-def checked_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels (n, n_classes) as bool, if they are rows of 0 and 1."""
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
-        raise DataError(f"labels {labels.shape} must be rows of 0 and 1; a row says which classes an item has")
-    return labels.astype(bool)
 
 
 def check_kin(learners: tuple) -> None:
@@ -44,6 +39,12 @@ def check_kin(learners: tuple) -> None:
                 raise DataError(
                     f"{side} features or code lengths differ; only shards of one ancestor can be merged, see shard()"
                 )
+    wide = max((one.class_names or () for one in learners), key=len)
+    if any((one.class_names or ()) != wide[: len(one.class_names or ())] for one in learners):
+        raise DataError("learners to merge have different classes in one column; put them together with add_sums")
+    twice = [one.seen & other.seen for one, other in combinations(learners, 2)]
+    if any(len(seen.ids) or len(seen.shards) for seen in twice):
+        raise DataError("learners to merge have learned the same items, which would count twice")
     leader = max(learners, key=lambda one: one.codes.coded.sum())
     if not all(leader.codes.knows_codes_of(other.codes) for other in learners):
         raise DataError(

@@ -24,7 +24,7 @@ class LabelCodes:
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     n_classes : int
     margin : float
         :math:`\\delta` in [0, 1], how far items without a common label are pushed apart: 0 asks
@@ -151,6 +151,11 @@ class LabelCodes:
         found = _descend_together(torch.as_tensor(start), pull, gram, wanted, weights[new])
         self.codes[rows] = found.numpy().astype(np.int8)
 
+    def clear(self) -> None:
+        """Take all codes and starts back; label vectors and counts stay."""
+        self.codes[:] = 0
+        self.starts[:] = 0
+
     def learn_anew(self) -> None:
         """Free all codes at once and keep the best of three: the codes given out, and two descents.
 
@@ -162,8 +167,7 @@ class LabelCodes:
         candidates = [(code_objective(self), given, starts)]
         self._descend(every, given.astype(np.float64))
         candidates.append((code_objective(self), self.codes.copy(), starts))
-        self.codes[:] = 0
-        self.starts[:] = 0
+        self.clear()
         self._learn_rows(every)
         candidates.append((code_objective(self), self.codes, self.starts))
         _, self.codes, self.starts = min(candidates, key=lambda one: one[0])

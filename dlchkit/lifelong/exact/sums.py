@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from dlchkit.errors import DataError
+from dlchkit.lifelong.exact.class_columns import moved
+from dlchkit.lifelong.exact.label_codes import lexicographic_order
 
 _BLOCK = 512  # columns of the Gram matrix at once; the part below the diagonal is not computed
 
@@ -102,11 +104,22 @@ class LabelSums:
         Items of each.
     sides : dict of str to ModalitySums
         On the CPU; empty where no item was summed.
+    class_names : tuple of str, optional
+        Of the columns of ``vectors``.
     """
 
     vectors: np.ndarray
     counts: np.ndarray
     sides: dict[str, ModalitySums]
+    class_names: tuple[str, ...] | None = None
+
+    def in_columns(self, class_names: tuple[str, ...]) -> "LabelSums":
+        """The same sums with the columns of all these classes, and rows in the lexicographic order of these columns."""
+        assert self.class_names is not None
+        vectors = moved(self.vectors, self.class_names, class_names)
+        rows = lexicographic_order(vectors)
+        sides = {side: sums.of_rows(rows) for side, sums in self.sides.items()}
+        return LabelSums(vectors[rows], self.counts[rows], sides, class_names)
 
     @property
     def n_items(self) -> int:

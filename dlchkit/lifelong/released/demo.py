@@ -50,7 +50,7 @@ class ReleasedDemo(TowerLearner):
     Parameters
     ----------
     n_bits : int
-        Code length, a multiple of 8.
+        Code length.
     mend : collection of str
         Bugs to fix, from `dlchkit.lifelong.released.bugs.DEFECTS`.
     sample : int
@@ -190,7 +190,7 @@ class ReleasedDemo(TowerLearner):
         self._fill_bank(data, stage.index)
 
     def _fill_bank(self, data: PairedFeatures, index: int) -> None:
-        codes = binarize(self.stored_codes[-len(data) :])
+        codes = binarize(self.stored_codes[-len(data) :] + 0.5)  # 0, the demo's third value, becomes +1
         self.bank.append(codes, labels=data.labels, ids=data.ids, stage=index)
 
     def _codes_of_first_stage(self) -> dict[str, Tensor]:
