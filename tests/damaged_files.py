@@ -213,6 +213,47 @@ def write_coco(folder):
     )
 
 
+def write_lines(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def write_mirflickr(folder):
+    for i in range(1, 5):
+        Image.new("RGB", (4, 4)).save(folder / f"im{i}.jpg")
+        write_lines(folder / f"meta/tags/tags{i}.txt", "sea", f"tag{i}")
+    for name in ("sky", "sea"):
+        write_lines(folder / f"annotations/{name}.txt", 1, 2, 3, 4)
+
+
+def write_nuswide(folder):
+    names = [f"sky/000{i}_{i}.jpg" for i in range(4)]
+    (folder / "sky").mkdir()
+    for name in names:
+        Image.new("RGB", (4, 4)).save(folder / name)
+    write_lines(folder / "Imagelist.txt", *(name.replace("/", "\\") for name in names))
+    write_lines(folder / "AllLabels/Labels_sky.txt", 1, 1, 1, 0)
+    write_lines(folder / "AllLabels/Labels_sea.txt", 0, 1, 1, 1)
+    write_lines(folder / "All_Tags.txt", *(f"{i}      sea tag{i}" for i in range(4)))
+
+
+def write_karpathy(folder):
+    pictures = []
+    for i, split in enumerate(("train", "restval", "val", "test")):
+        Image.new("RGB", (4, 4)).save(folder / f"{i}.jpg")
+        pictures.append({"filename": f"{i}.jpg", "sentences": [{"raw": f"a {i}"}], "split": split, "imgid": i})
+    (folder / "dataset_flickr8k.json").write_text(json.dumps({"images": pictures, "dataset": "x"}))
+    np.save(folder / "labels.npy", one_hot(4))
+
+
+def write_lists(folder):
+    for i in range(4):
+        Image.new("RGB", (4, 4)).save(folder / f"{i}.jpg")
+    write_lines(folder / "train.txt", "0.jpg 1 0", "1.jpg 0 1")
+    write_lines(folder / "test.txt", "2.jpg 1 0", "3.jpg 0 1")
+    write_lines(folder / "captions.txt", *(f"{i}.jpg\ta {i}" for i in range(4)))
+
+
 class Positions:
     fingerprint = "positions"
 

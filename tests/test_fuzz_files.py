@@ -22,7 +22,11 @@ from damaged_files import (
     save_v5,
     write_coco,
     write_items,
+    write_karpathy,
+    write_lists,
+    write_mirflickr,
     write_notebook,
+    write_nuswide,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,6 +121,32 @@ def test_mat_texts(tmp_path):
     save_hdf5(tmp_path / "label.mat", category=one_hot(4))
     for name in ("index.mat", "caption.mat"):
         fuzz_bytes(tmp_path / name, lambda: catalog.load(tmp_path, skip_bad_rows=True), FEW)
+
+
+@pytest.mark.parametrize(
+    "write, names, options",
+    [
+        (write_mirflickr, ["meta/tags/tags1.txt", "annotations/sky.txt"], {"min_tag_count": 1}),
+        (write_nuswide, ["Imagelist.txt", "AllLabels/Labels_sky.txt", "All_Tags.txt"], {}),
+        (write_lists, ["train.txt", "test.txt", "captions.txt"], {}),
+    ],
+)
+def test_lists_of_pictures(tmp_path, write, names, options):
+    write(tmp_path)
+    for name in names:
+        fuzz_bytes(tmp_path / name, lambda: catalog.load(tmp_path, skip_bad_rows=True, **options))
+
+
+def test_karpathys_file(tmp_path):
+    write_karpathy(tmp_path)
+    fuzz_text(tmp_path / "dataset_flickr8k.json", lambda: catalog.load(tmp_path, skip_bad_rows=True))
+    fuzz_bytes(tmp_path / "labels.npy", lambda: catalog.load(tmp_path, skip_bad_rows=True))
+
+
+def test_mat_parts(tmp_path):
+    parts = {f"{kind}_{side}": features(4, 3) for kind in "IT" for side in ("tr", "te")}
+    save_hdf5(tmp_path / "a.mat", **parts, L_tr=one_hot(4), L_te=one_hot(4))
+    fuzz_bytes(tmp_path / "a.mat", lambda: catalog.load(tmp_path, skip_bad_rows=True))
 
 
 def test_coco(tmp_path):

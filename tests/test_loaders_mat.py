@@ -103,6 +103,109 @@ def test_the_single_file_form(tmp_path, key, as_matlab, as_file):
     assert np.array_equal(data.labels, LABELS)
 
 
+@pytest.mark.parametrize("name, below", [("MSCOCO_deep_rand.h5py", ""), ("flickr.mat", ""), ("flickr.mat", "mat/")])
+@pytest.mark.parametrize("labels", ["LAll", "labels"])
+def test_features_tags_and_labels_in_one_file(tmp_path, name, below, labels):
+    features = RANDOM.normal(size=(N, 7))
+    write_v73(tmp_path / below / name, as_matlab=False, XAll=features, YAll=WORDS, **{labels: LABELS})
+    for place in (tmp_path, tmp_path / below / name):
+        data = load(place)
+        assert data.images is None and np.array_equal(data.image_features, features.astype(np.float32))
+        assert np.array_equal(data.text_features, WORDS) and np.array_equal(data.labels, LABELS)
+
+
+def test_one_file_without_pictures_or_features_says_so(tmp_path, refused):
+    path = write_v5(tmp_path / "flickr.mat", YAll=WORDS, LAll=LABELS, other=WORDS)
+    with refused(f"{path} has neither IAll or images (pixels) nor XAll (features); it holds LAll, YAll, other"):
+        load(tmp_path)
+
+
+def test_features_that_are_called_like_pictures(three_files, tmp_path):
+    """As UCCH's archive of MIRFlickr has them, beside the pixels or without."""
+    features = RANDOM.normal(size=(N, 7))
+    three_files(images=None)
+    write_v5(tmp_path / "mirflickr25k-iall-vgg.mat", XAll=features)
+    assert load(tmp_path).images is None
+    data = load(three_files())
+    assert np.array_equal(data.image_features, features.astype(np.float32))
+    assert np.array_equal(np.asarray(data.images), PIXELS)
+
+
+def test_pixels_of_an_older_version_are_refused_for_what_they_are(three_files, tmp_path, refused):
+    three_files(images=None)
+    write_v5(tmp_path / "mirflickr25k-iall.mat", IAll=PIXELS)
+    with refused("mirflickr25k-iall.mat is no HDF5 file", "'-v7.3'"):
+        load(tmp_path)
+
+
+# --- training and test part apart ---
+
+SPLIT = {"tr": slice(0, 8), "te": slice(8, N)}
+PARTS = {
+    f"{side}_{name}": values[rows]
+    for name, rows in SPLIT.items()
+    for side, values in (("I", RANDOM.normal(size=(N, 9))), ("T", WORDS), ("L", LABELS))
+}
+OTHER_NAMES = {
+    "I_tr": "VDatabase",
+    "T_tr": "YDatabase",
+    "L_tr": "databaseL",
+    "I_te": "VTest",
+    "T_te": "YTest",
+    "L_te": "testL",
+}
+
+
+@pytest.mark.parametrize("names", [{name: name for name in PARTS}, OTHER_NAMES], ids=["I_tr", "VDatabase"])
+@pytest.mark.parametrize("files", ["one", "two", "six", "mat/one"])
+@pytest.mark.filterwarnings("ignore:.* are the database:UserWarning")
+def test_training_and_test_part_are_database_and_queries(tmp_path, names, files):
+    arrays = {names[part]: values for part, values in PARTS.items()}
+    stem = {"one": lambda name: "mir", "mat/one": lambda name: "mat/mir", "six": lambda name: name}
+    stem["two"] = lambda name: "train" if "tr" in name or "atabase" in name else "test"
+    for file in {stem[files](name) for name in arrays}:
+        write_v73(tmp_path / f"{file}.mat", **{name: a for name, a in arrays.items() if stem[files](name) == file})
+    data = load(tmp_path)
+    assert data.split.tolist() == ["database"] * 8 + ["query"] * 3
+    assert data.ids[[0, 8]].tolist() == ["database/0", "query/0"]
+    assert np.array_equal(data.image_features[:8], PARTS["I_tr"].astype(np.float32))
+    assert np.array_equal(data.text_features, WORDS) and np.array_equal(data.labels, LABELS)
+    assert f"{names['I_tr']} and its texts are the database, {names['I_te']} and its texts the queries" in data.notes[0]
+
+
+@pytest.mark.filterwarnings("ignore:.* are the database:UserWarning")
+def test_class_numbers_stand_for_classes(tmp_path, refused):
+    numbers = LABELS.argmax(1)[:, None] + 1.0
+    split = {"L_tr": numbers[:8], "L_te": numbers[8:].T}
+    path = write_v5(tmp_path / "wiki.mat", **PARTS | split)
+    data = load(path)
+    assert data.class_names == ("class 1", "class 2", "class 3", "class 4") and (data.labels.sum(1) == 1).all()
+    assert np.array_equal(data.labels.argmax(1), LABELS.argmax(1))
+    (tmp_path / "classes.txt").write_text("sky\nsea\ndog\ncar\n", encoding="utf-8")
+    assert load(path).class_names == ("sky", "sea", "dog", "car")
+    write_v5(path, **PARTS | split | {"L_te": numbers[8:] + 0.5})
+    with refused("L_te in", "holds 1.5", "whole numbers"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"I_te": np.ones((3, 8))}, ["I_tr has 9 columns, I_te has 8"]),
+        ({"L_te": np.ones((3, 3))}, ["L_tr has 4 columns, L_te has 3"]),
+        ({"L_te": LABELS[:2]}, ["rows disagree", "L_te (2, 4)"]),
+        ({"L_tr": LABELS[:8] * 2}, ["L_tr in", "holds 2.0 in row 0, column 0"]),
+        ({"T_te": np.full((3, TAGS), np.nan)}, ["query/0: texts holds NaN"]),
+        ({"I_tr": np.array(["a"])}, ["I_tr in", "matrix of numbers"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* are the database:UserWarning")
+def test_parts_that_do_not_fit_are_refused(tmp_path, refused, changes, said):
+    write_v5(tmp_path / "mir.mat", **PARTS | changes)
+    with refused(*said):
+        load(tmp_path)
+
+
 def test_image_features_may_stand_for_pixels_and_classes_may_be_named(three_files, tmp_path):
     three_files(images=None)
     features = RANDOM.normal(size=(N, 7))
@@ -146,9 +249,9 @@ def test_usual_column_names_are_ignored_and_others_refused(three_files, refused)
     folder = three_files()
     assert len(load(folder, text="text", labels="label", group="", min_class_size=0, skip_bad_rows=False, n=1600)) == N
     for options in ({"text": "caption"}, {"labels": "kind"}, {"group": "sku"}, {"caption": 1}):
-        with refused(f"{next(iter(options))} is ", "IAll, YAll and LAll", "leave"):
+        with refused(f"{next(iter(options))} is ", "YAll and LAll", "leave"):
             load(folder, **options)
-    with pytest.raises(TypeError, match="no option 'lable'; it has caption, follow_links, group"):
+    with pytest.raises(TypeError, match="no option 'lable'; it has caption, "):
         load(folder, lable="x")
 
 
@@ -194,7 +297,7 @@ def test_a_process_sends_what_was_read(own_process, tmp_path):
 def test_a_missing_key_is_named_with_those_that_are_there(three_files, refused, tmp_path):
     three_files()
     write_v5(tmp_path / "mirflickr25k-yall.mat", Tags=WORDS, other=WORDS)
-    with refused("mirflickr25k-yall.mat has no 'YAll'; it holds Tags, other"):
+    with refused("mirflickr25k-yall.mat has no 'YAll' or 'tags'; it holds Tags, other"):
         load(tmp_path)
 
 
@@ -205,7 +308,8 @@ def test_a_damaged_file_is_refused(own_process, three_files, refused, tmp_path, 
     raw = path.read_bytes()
     damaged = {"cut short": raw[: len(raw) * 2 // 3], "no mat": b"<html>sign in</html>" * 50, "empty": b""}
     path.write_bytes(damaged[damage])
-    with refused(str(path), "not a readable .mat file"):
+    causes = {"cut short": "cut short: fetch it again", "no mat": "begins with b'<html>sign in", "empty": "it is empty"}
+    with refused(str(path), "not a readable .mat file", causes[damage]):
         load(tmp_path)
 
 
@@ -340,6 +444,16 @@ def test_pictures_captions_and_labels_by_name(captioned, as_what):
     assert data.texts.tolist() == CAPTIONS and np.array_equal(data.labels, KINDS)
     assert data.ids.tolist() == [f"mirflickr/im{i}.jpg" for i in range(1, 6)]
     assert [path.rsplit("/", 1)[1] for path in data.images] == [f"im{i}.jpg" for i in range(1, 6)]
+
+
+def test_mat_files_beside_the_pictures(captioned, tmp_path):
+    captioned()
+    (tmp_path / "mirflickr").rename(tmp_path / "images")
+    (tmp_path / "mat").mkdir()
+    for path in tmp_path.glob("*.mat"):
+        path.rename(tmp_path / "mat" / path.name)
+    data = load(tmp_path)
+    assert data.ids[0] == "images/im1.jpg" and data.texts.tolist() == CAPTIONS
 
 
 def test_a_damaged_picture_is_refused_or_left_out(captioned, refused):

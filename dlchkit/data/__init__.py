@@ -2,13 +2,16 @@
 
 One file or folder each::
 
-    containers   pairs, features and stages: what every other room takes and returns
-    streams      classes dealt into stages, items into queries and database
-    catalog      `load` and `load_source`: data by name or path
-    loaders/     readers, one file per form of files
-    words        words of texts in any script
-    scenes/      the data set that the kit renders itself
-    download     files fetched from a data set's own page
+    containers      pairs, features and stages: what every other room takes and returns
+    streams         classes dealt into stages, items into queries and database
+    named_streams   those that papers publish
+    catalog         `load` and `load_source`: data by name or path
+    loaders/        readers, one file per form of files
+    picture_file    every picture is opened here
+    words           words of texts in any script
+    content         digests of what is in data sets and models
+    scenes/         the data set that the kit renders itself
+    download        files fetched from a data set's own page
 """
 
 from dlchkit.data.containers import (

@@ -11,7 +11,20 @@ from typing import NamedTuple
 import numpy as np
 
 from dlchkit.data import PairedDataset, SourceDataset, scenes
-from dlchkit.data.loaders import clip_hashing_files, coco, dcmh_files, items_csv, npz_archive, pascal, wikipedia
+from dlchkit.data.loaders import (
+    clip_hashing_files,
+    coco,
+    dcmh_files,
+    hash_lists,
+    items_csv,
+    karpathy,
+    mirflickr_photos,
+    npz_archive,
+    nuswide_lists,
+    pascal,
+    train_test_mat,
+    wikipedia,
+)
 from dlchkit.data.loaders.names import differing_by_case, names_of_nothing
 from dlchkit.data.loaders.row_checks import without_small_classes
 from dlchkit.data.loaders.shared_pictures import keep_pictures_whole
@@ -39,6 +52,21 @@ def _form(title: str, holds: Callable, load: Callable, *options: str) -> Form:
 FORMS = (
     _form("a folder with items.csv", items_csv.holds_items, items_csv.load_items, *items_csv.COLUMNS, "follow_links"),
     _form("the Wikipedia set", wikipedia.holds_wikipedia, wikipedia.load_wikipedia),
+    _form(
+        "MIRFlickr's photos and tags",
+        mirflickr_photos.holds_mirflickr,
+        mirflickr_photos.load_mirflickr,
+        *("images", "min_tag_count", "relevant_labels", "follow_links"),
+    ),
+    _form(
+        "NUS-WIDE's lists",
+        nuswide_lists.holds_nuswide,
+        nuswide_lists.load_nuswide,
+        *("images", "min_tag_count", "follow_links"),
+    ),
+    _form(
+        "Karpathy's caption file", karpathy.holds_karpathy, karpathy.load_karpathy, "images", "caption", "follow_links"
+    ),
     _form("COCO annotations", coco.holds_coco, coco.load_coco, "images", "caption", "follow_links"),
     _form(
         "index.mat, caption.mat and label.mat",
@@ -48,7 +76,20 @@ FORMS = (
         "caption",
         "follow_links",
     ),
-    _form("IAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
+    _form("IAll or XAll, YAll and LAll in .mat files", dcmh_files.holds_iall, dcmh_files.load_iall),
+    _form(
+        "I_tr, T_tr, L_tr, I_te, T_te and L_te in .mat files",
+        train_test_mat.holds_train_test,
+        train_test_mat.load_train_test,
+    ),
+    _form(
+        "lists of pictures and labels",
+        hash_lists.holds_lists,
+        hash_lists.load_lists,
+        "images",
+        "caption",
+        "follow_links",
+    ),
     _form("a .npz file", npz_archive.holds_archive, npz_archive.load_archive),
     _form(
         "class folders of pictures and sentences", pascal.holds_pascal, pascal.load_pascal, "caption", "follow_links"
@@ -60,8 +101,14 @@ REPEATED = items_csv.COLUMNS | {"follow_links": False}  # option -> the default,
 DCMH_LINKS = "from the links of https://github.com/jiangqy/DCMH-CVPR2017"
 PASCAL_PAGE = "https://vision.cs.uiuc.edu/pascal-sentences/"
 FETCH = {
-    "mirflickr": f"fetch mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}",
-    "nuswide": f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}",
+    "mirflickr": (
+        f"fetch {' and '.join(mirflickr_photos.ARCHIVES)} from {mirflickr_photos.PAGE} and unpack them, "
+        f"or mirflickr25k-iall.mat, -yall.mat and -lall.mat {DCMH_LINKS}"
+    ),
+    "nuswide": (
+        f"fetch nus-wide-tc21-iall.mat, -yall.mat and -lall.mat (or tc10) {DCMH_LINKS}, "
+        f"or ImageList.zip, Groundtruth.zip, NUS_WID_Tags.zip and the photos, see {nuswide_lists.PAGE}, and unpack them"
+    ),
     "coco": (
         "load it with download=True for the annotations, "
         f"fetch train2017.zip and val2017.zip from {coco.PAGE}, unpack them"
@@ -104,8 +151,9 @@ def load(
     **options
         Options of the loader that reads the form, in `dlchkit.data.loaders`: ``skip_bad_rows`` everywhere;
         ``text``, ``labels``, ``group``, ``image`` and ``id`` name columns of an items.csv; ``images`` and
-        ``caption`` where pictures lie apart or have several texts; ``follow_links`` where pictures are files. Forms
-        without columns ignore column names that repeat the defaults; any other option that a form lacks is refused.
+        ``caption`` where pictures lie apart or have several texts; ``min_tag_count`` and ``relevant_labels`` of raw
+        photos with tags; ``follow_links`` where pictures are files. Forms without columns ignore column names that
+        repeat the defaults; any other option that a form lacks is refused.
 
     Returns
     -------

@@ -58,6 +58,8 @@ class DataSettings:
         classes that arrive in each stage; [] for about 40% in the first of three to five stages
     arrival : str
         when an item of several stages arrives: "last", "first" or "leave_out"
+    stream : str
+        a published stream by name, e.g. "cash-coco-balanced": its classes and numbers of items in each stage
     epochs : int
         passes over the training data of a stage; 0 for a number that suits the data's size
     split_seed : int
@@ -84,6 +86,7 @@ class DataSettings:
     language: str = "en"
     classes_per_stage: list[int] = field(default_factory=list)
     arrival: str = "last"
+    stream: str = ""
     epochs: int = 0
     split_seed: int = 0
 

@@ -205,7 +205,7 @@ def _rows_by_stage(
         raise DataError(f"class_order {order.tolist()} is not a permutation of the {n_classes} class positions")
     stage_of_class = np.empty(n_classes, dtype=int)
     stage_of_class[order] = np.repeat(np.arange(len(classes_per_stage)), classes_per_stage)
-    arrives = _arrival_stages(data.labels, stage_of_class, arrival)
+    arrives = arrival_stages(data.labels, stage_of_class, arrival)
     shown = data.labels & (stage_of_class <= arrives[:, None]) if arrival == "first" else data.labels
     query, database = split_rows(data, query_fraction=query_fraction, seed=split_seed)
     stages = range(len(classes_per_stage))
@@ -237,8 +237,8 @@ def _advice(workable: list[int] | None) -> str:
     return f"classes_per_stage {workable} can be filled, or leave small classes out with min_class_size"
 
 
-def _arrival_stages(labels, stage_of_class, arrival):
-    """Find the stage in which each item arrives; -1 for never."""
+def arrival_stages(labels: np.ndarray, stage_of_class: np.ndarray, arrival: str) -> np.ndarray:
+    """Find the stage in which each item arrives, int (n,); -1 for never. See `class_incremental_stream`."""
     last = np.where(labels, stage_of_class, -1).max(1)
     if arrival == "last":
         return last

@@ -11,6 +11,7 @@ from pathlib import Path
 from dlchkit.data import PairedDataset, PairedFeatures, SourceDataset, SourceFeatures, Stage
 from dlchkit.data.catalog import load, load_source
 from dlchkit.data.content import dataset_digest, model_digest
+from dlchkit.data.named_streams import class_order, draw_items, note_of, tasks_of
 from dlchkit.data.scenes import KINDS, class_names
 from dlchkit.data.settings import DataSettings, read_settings
 from dlchkit.data.streams import (
@@ -96,7 +97,14 @@ class PreparedData:
     def pairs(self) -> PairedDataset:
         """The image-text pairs."""
         settings = self.settings
-        return load(settings.folder, **settings.columns, n=settings.n_pairs, language=settings.language)
+        pairs = load(settings.folder, **settings.columns, n=settings.n_pairs, language=settings.language)
+        if not settings.stream:
+            return pairs
+        for name in ("classes_per_stage", "arrival"):
+            value = getattr(settings, name)
+            if value != getattr(DataSettings(), name):
+                raise DataError(f"{name} is {value!r}, but stream {settings.stream!r} has its own; leave {name} out")
+        return draw_items(pairs, settings.stream, split_seed=settings.split_seed)
 
     @property
     def brings_features(self) -> bool:
@@ -190,6 +198,8 @@ class PreparedData:
     @property
     def classes_per_stage(self) -> list[int]:
         """Classes that arrive in each stage, chosen by their number where the settings leave it open."""
+        if self.settings.stream:
+            return [len(task.classes) for task in tasks_of(self.settings.stream)]
         if self.settings.classes_per_stage:
             return self.settings.classes_per_stage
         n_stages = 5 if self.n_classes >= 20 else min(3, self.n_classes)
@@ -202,8 +212,10 @@ class PreparedData:
 
     def stream(self) -> tuple[Stage, ...]:
         """The features as stages of classes, see `class_incremental_stream`."""
+        name = self.settings.stream
         return class_incremental_stream(
             self.features,
+            class_order=class_order(self.features.class_names, name) if name else None,
             classes_per_stage=self.classes_per_stage,
             arrival=self.settings.arrival,
             split_seed=self.settings.split_seed,
@@ -217,6 +229,8 @@ class PreparedData:
         """
         if self.settings.folder == "scenes" and self.settings.n_pairs >= FILLED:
             return
+        if self.settings.stream:
+            return  # `draw_items` has found enough items of every task, whatever the seed
         check_seeds(
             self.pairs,
             seeds,
@@ -236,12 +250,16 @@ class PreparedData:
             "image_size": (self.encoder_name not in ("features", "small"), "only torchvision's models take one"),
             "image_weights": (not self.brings_features, "the data's own image features are used"),
             "text_encoder": (scenes or self.pairs.text_features is None, "the data bring text features of their own"),
-            "split_seed": (scenes or self.pairs.split is None, "the data bring a split of their own"),
+            "split_seed": (
+                scenes or bool(self.settings.stream) or self.pairs.split is None,
+                "the data bring a split of their own",
+            ),
         }
         given = self.settings.as_dict()
         defaults = DataSettings().as_dict()
         return [
             *self.pairs.notes,
+            *([note_of(self.settings.stream)] if self.settings.stream else []),
             *(
                 f"{name} is {given[name]!r}, which has no effect: {reason}"
                 for name, (used, reason) in has_effect.items()
@@ -303,7 +321,7 @@ class PreparedData:
         if self.settings.epochs < 0:
             raise DataError(f"epochs is {self.settings.epochs}; it must be 1 or more, or 0 to suit the data's size")
         check_stages(self.classes_per_stage, self.n_classes)
-        if self.settings.folder != "scenes":
+        if self.settings.folder != "scenes" or self.settings.stream:
             split_rows(self.pairs, seed=self.settings.split_seed)
         if self.trains_encoder and not self.source_name:
             raise DataError("image encoder 'small' is trained on a source domain; name one, or give image_weights")

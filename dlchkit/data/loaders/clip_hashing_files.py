@@ -1,22 +1,19 @@
 """Read pictures, captions and labels as the CLIP hashing codes keep them: index.mat, caption.mat and label.mat."""
 
-import os
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
+from dlchkit.data.loaders.listed_pictures import find_listed, picture_root, unreadable_listed
 from dlchkit.data.loaders.mat_files import read_matrix, read_strings
-from dlchkit.data.loaders.picture_files import outside_problem
 from dlchkit.data.loaders.row_checks import (
     assemble,
     choose_caption,
     named_classes,
     read_lines,
 )
-from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
 INDEX = ("index", "imgs", "FAll")  # names of the same variable in different codes
@@ -26,7 +23,7 @@ LABEL = ("category", "label", "LAll")
 
 def holds_captioned(place: Path) -> bool:
     """Tell whether a folder has the index of pictures and the labels."""
-    return (place / "index.mat").is_file() and (place / "label.mat").is_file()
+    return _mat_folder(place) is not None
 
 
 def load_captioned(
@@ -42,7 +39,7 @@ def load_captioned(
     Parameters
     ----------
     folder : Path
-        Holds these files.
+        Holds these files, there or in ``mat/``.
     images : str or Path
         Folder below which the pictures lie; "" is the data set's own folder. The index holds paths of its authors'
         machine; a picture is found by its name, and by the folders above it where a name occurs twice, and never
@@ -67,28 +64,25 @@ def load_captioned(
     take label columns in the order in which their file system lists files: put a ``classes.txt`` beside them if you
     know it.
     """
-    labels_path = folder / "label.mat"
-    paths = [row[0] if row else "" for row in read_strings(folder / "index.mat", INDEX)]
-    captions = _captions(folder)
+    mat = _mat_folder(folder)
+    assert mat is not None
+    labels_path = mat / "label.mat"
+    paths = [row[0] if row else "" for row in read_strings(mat / "index.mat", INDEX)]
+    captions = _captions(mat)
     labels = read_matrix(labels_path, LABEL)
     if not len(paths) == len(captions) == len(labels):
         raise DataError(
-            f"rows disagree in {folder}: index.mat names {len(paths)} pictures, there are {len(captions)} captions "
+            f"rows disagree in {mat}: index.mat names {len(paths)} pictures, there are {len(captions)} captions "
             f"and label.mat has {len(labels)} rows; row i must belong to row i"
         )
     labels = binary_labels(labels, str(labels_path))
-    root = Path(images) if str(images) else folder
-    if not root.is_dir():
-        raise DataError(f"picture folder {root} does not exist; give the folder that holds the pictures as images=")
+    root = picture_root(folder, images)
     texts = [choose_caption(row, caption) for row in captions]
-    files, problems = _resolve(paths, root, follow_links)
-    for i, text in enumerate(texts):
-        if not text:
-            problems.setdefault(i, f"has no caption at position {caption}" if captions[i] else "has no caption")
-    unreadable = unreadable_pictures(root / file for file in files if file)
-    for i, file in enumerate(files):
-        if file and root / file in unreadable:
-            problems.setdefault(i, f"picture {file} {unreadable[root / file]}")
+    files, problems = find_listed(paths, root, follow_links=follow_links)
+    without = {
+        i: f"has no caption at position {caption}" if captions[i] else "has no caption" for i in range(len(texts))
+    }
+    problems = unreadable_listed(files, root) | {i: without[i] for i, text in enumerate(texts) if not text} | problems
     return assemble(
         ids=[name or path for name, path in zip(files, paths, strict=True)],
         labels=labels,
@@ -96,9 +90,14 @@ def load_captioned(
         images=np.array([str(root.resolve() / name) for name in files]),
         texts=np.array(texts),
         problems=problems,
-        row_name=lambda i: f"{folder / 'index.mat'} row {i}",
+        row_name=lambda i: f"{mat / 'index.mat'} row {i}",
         skip_bad_rows=skip_bad_rows,
     )
+
+
+def _mat_folder(place: Path) -> Path | None:
+    found = [folder for folder in (place, place / "mat") if (folder / "index.mat").is_file()]
+    return next((folder for folder in found if (folder / "label.mat").is_file()), None)
 
 
 def _captions(folder) -> list[list[str]]:
@@ -107,60 +106,3 @@ def _captions(folder) -> list[list[str]]:
     if (folder / "caption.txt").is_file():
         return [[line] for line in read_lines(folder / "caption.txt")]
     raise DataError(f"{folder} has neither caption.mat nor caption.txt; the captions belong beside index.mat")
-
-
-def _resolve(paths, root, follow_links) -> tuple[list[str], dict[int, str]]:
-    """Find for each foreign path a file below root with the same name and most folders in common.
-
-    Returns the files, "" where there is none, and the problems by row.
-    """
-    by_name = {}
-    entered = set()
-    for folder, folders, names in os.walk(root, followlinks=follow_links):
-        if os.path.realpath(folder) in entered:  # a link back to a folder above it
-            folders.clear()
-            continue
-        entered.add(os.path.realpath(folder))
-        for name in names:
-            below = (Path(folder) / name).relative_to(root).as_posix()
-            by_name.setdefault(unicodedata.normalize("NFC", name), []).append(below)
-    files = []
-    problems = {}
-    row_of = {}
-    for i, path in enumerate(paths):
-        file, problem = _nearest(path, by_name, root, follow_links)
-        if file in row_of:
-            problem = f"names the picture {file} of row {row_of[file]} again"
-        if problem:
-            problems[i] = problem
-            files.append("")
-        else:
-            row_of[file] = i
-            files.append(file)
-    return files, problems
-
-
-def _nearest(path, by_name, root, follow_links) -> tuple[str, str]:
-    """Find the file with most folders in common, or ("", the problem)."""
-    parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
-    candidates = by_name.get(parts[-1], [])
-    common = [_common_end(parts, unicodedata.normalize("NFC", candidate).split("/")) for candidate in candidates]
-    best = [candidate for candidate, length in zip(candidates, common, strict=True) if length == max(common)]
-    if not best:
-        return "", f"picture {parts[-1]!r} is not below {root}"
-    if len(best) > 1:
-        return "", f"picture {path!r} may be {best[0]} or {best[1]} below {root}"
-    outside = outside_problem(root / best[0], root, follow_links=follow_links)
-    if outside:
-        return "", f"picture {best[0]} {outside}"
-    return best[0], ""
-
-
-def _common_end(one, other) -> int:
-    """Count the equal names at the end of two paths."""
-    length = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        length += 1
-    return length

@@ -3,6 +3,8 @@
 import errno
 import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +31,10 @@ PARTS = ("train2017", "val2017", "train2014", "val2014")
 
 
 def holds_coco(place: Path) -> bool:
-    """Tell whether a folder has an ``instances_*.json`` of one of the parts."""
-    return any(_annotation(place, "instances", part).is_file() for part in PARTS)
+    """Tell whether a folder has an ``instances_*.json`` of one of the parts, and no file of Karpathy's split."""
+    return not (place / "dataset_coco.json").is_file() and any(
+        _annotation(place, "instances", part).is_file() for part in PARTS
+    )
 
 
 def download_coco(folder: Path) -> None:
@@ -109,7 +113,7 @@ def load_coco(
     read = [_read_part(folder, part, found, caption, follow_links) for part, found in pictures.items()]
     categories = read[0][0]
     if any(others != categories for others, _ in read):
-        raise DataError(f"the parts in {folder} have different categories; they must come from one release")
+        raise _other_categories(folder)
     rows = [(part, *row) for part, (_, of_part) in zip(pictures, read, strict=True) for row in of_part]
     if not rows:
         raise DataError(f"{folder} has annotations of no image at all")
@@ -136,28 +140,13 @@ def load_coco(
 def _read_part(folder, part, pictures, caption, follow_links) -> tuple[tuple, list]:
     """Read the category names in the order of their ids, and id, file, labels, text and problem of every picture."""
     path = _annotation(folder, "instances", part)
-    instances = _read_json(path, ("images", "annotations", "categories"))
-    captions = _read_json(_annotation(folder, "captions", part), ("annotations",))
+    categories, labels, named = _read_instances(path)
+    captions = read_annotations(_annotation(folder, "captions", part), ("annotations",))
     there = {file.name for file in pictures.iterdir()}
-    try:
-        categories = sorted((c["id"], _text(c["name"])) for c in instances["categories"])
-        column = {id: position for position, (id, _) in enumerate(categories)}
-        if len(column) < len(categories):
-            raise DataError(f"{path} gives several categories one id; each needs an id of its own")
-        labels = {picture["id"]: np.zeros(len(categories), dtype=bool) for picture in instances["images"]}
-        if len(labels) < len(instances["images"]):
-            raise DataError(f"{path} gives several images one id; each needs an id of its own")
-        texts = {id: [] for id in labels}
-        for annotation in instances["annotations"]:
-            labels[annotation["image_id"]][column[annotation["category_id"]]] = True
+    texts = {id: [] for id in labels}
+    with _one_release(path):
         for annotation in captions["annotations"]:
             texts[annotation["image_id"]].append(_text(annotation["caption"]))
-        named = [(picture["id"], _text(picture["file_name"])) for picture in instances["images"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path} and its captions do not fit together ({type(error).__name__}: {error}); "
-            "both must come from one release"
-        ) from None
     rows = []
     for id, name in named:
         text = choose_caption(texts[id], caption)
@@ -168,7 +157,52 @@ def _read_part(folder, part, pictures, caption, follow_links) -> tuple[tuple, li
         elif outside := outside_problem(pictures / name, pictures, follow_links=follow_links):
             problem = f"picture {name} {outside}"
         rows.append((str(id), str(pictures.resolve() / name), labels[id], text, problem))
-    return tuple(name for _, name in categories), rows
+    return categories, rows
+
+
+def read_labels(folder: Path) -> tuple[tuple[str, ...], dict[int, np.ndarray]]:
+    """Read category names and the labels of every image id, of all parts found; no part, no labels."""
+    categories, labels = (), {}
+    for path in (_annotation(folder, "instances", part) for part in PARTS):
+        if path.is_file():
+            names, of_part, _ = _read_instances(path)
+            if categories not in ((), names):
+                raise _other_categories(folder)
+            categories, labels = names, labels | of_part
+    return categories, labels
+
+
+def _read_instances(path: Path) -> tuple[tuple[str, ...], dict[int, np.ndarray], list[tuple[int, str]]]:
+    """Read category names in the order of their ids, labels by image id, and (image id, file name) pairs."""
+    instances = read_annotations(path, ("images", "annotations", "categories"))
+    with _one_release(path):
+        categories = sorted((c["id"], _text(c["name"])) for c in instances["categories"])
+        column = {id: position for position, (id, _) in enumerate(categories)}
+        if len(column) < len(categories):
+            raise DataError(f"{path} gives several categories one id; each needs an id of its own")
+        labels = {picture["id"]: np.zeros(len(categories), dtype=bool) for picture in instances["images"]}
+        if len(labels) < len(instances["images"]):
+            raise DataError(f"{path} gives several images one id; each needs an id of its own")
+        for annotation in instances["annotations"]:
+            labels[annotation["image_id"]][column[annotation["category_id"]]] = True
+        named = [(picture["id"], _text(picture["file_name"])) for picture in instances["images"]]
+    return tuple(name for _, name in categories), labels, named
+
+
+@contextmanager
+def _one_release(path: Path) -> Iterator[None]:
+    """Turn what does not fit together into one line."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} and its captions do not fit together ({type(error).__name__}: {error}); "
+            "both must come from one release"
+        ) from None
+
+
+def _other_categories(folder: Path) -> DataError:
+    return DataError(f"the parts in {folder} have different categories; they must come from one release")
 
 
 def _text(value) -> str:
@@ -177,7 +211,8 @@ def _text(value) -> str:
     return value
 
 
-def _read_json(path, keys):
+def read_annotations(path: Path, keys: tuple[str, ...]) -> dict:
+    """Read an annotation file that holds these keys."""
     try:
         content = read_json(path)
     except FileNotFoundError:
@@ -189,7 +224,7 @@ def _read_json(path, keys):
         raise DataError(f"{path} is not readable JSON; it may be cut short: fetch it again") from None
     for key in keys:
         if not isinstance(content, dict) or key not in content:
-            raise DataError(f"{path} has no {key!r}; it is not an annotation file of COCO")
+            raise DataError(f"{path} has no {key!r}; it is not the annotation file that its name says")
     return content
 
 

@@ -7,19 +7,23 @@ import numpy as np
 from dlchkit.codes import binary_labels
 from dlchkit.data import PairedDataset
 from dlchkit.data.loaders.hdf5_pictures import StoredImages
-from dlchkit.data.loaders.mat_files import by_rows, find_key, mat_keys, read_matrices, row_axis
+from dlchkit.data.loaders.mat_files import SUFFIXES, arrays_in, by_rows, find_key, mat_keys, read_matrices, row_axis
 from dlchkit.data.loaders.row_checks import assemble, named_classes, not_finite
 from dlchkit.errors import DataError
 
-PARTS = ("LAll", "YAll", "IAll", "XAll")  # labels, tags, pictures, features of the pictures
-PICTURES = ("IAll", "images")  # names of the pictures inside a file
+NAMES = {  # part -> names of its variable; labels, tags, pictures, features of the pictures
+    "LAll": ("LAll", "labels"),
+    "YAll": ("YAll", "tags"),
+    "IAll": ("IAll", "images"),
+    "XAll": ("XAll",),
+}
 OTHER_FILES = ("index.mat", "caption.mat", "label.mat", "raw_features.mat")  # of other forms
 
 
 def holds_iall(place: Path) -> bool:
-    """Tell whether a folder has one of the three files, or one .mat file has both tags and labels."""
+    """Tell whether a folder has one of the three files, or one file has both tags and labels."""
     if place.is_file():
-        return place.suffix == ".mat" and _has_tags_and_labels(place)
+        return place.suffix in SUFFIXES and _has_tags_and_labels(place)
     return any(_files_of(place, part) for part in ("LAll", "YAll", "IAll")) or _single_file(place) is not None
 
 
@@ -29,9 +33,11 @@ def load_iall(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
     Parameters
     ----------
     place : Path
-        One .mat file with ``images`` (or ``IAll``), ``YAll`` and ``LAll``; or a folder with it; or a folder with
-        ``*-yall.mat``, ``*-lall.mat`` and at least one of ``*-iall.mat`` (pixels) and ``*-xall*.mat`` (``XAll``,
-        image features), there or in folders called YAll, LAll, IAll and XAll, as the archives unpack.
+        One file (.mat or another HDF5) with ``YAll`` (or ``tags``), ``LAll`` (or ``labels``), and ``IAll`` (or
+        ``images``, pixels) or ``XAll`` (image features) or both; or a folder with it; or a folder with
+        ``*-yall.mat``, ``*-lall.mat`` and at least one of ``*-iall.mat`` and ``*-xall*.mat``, there or in folders
+        called mat, YAll, LAll, IAll and XAll, as the archives unpack. A ``*-iall*.mat`` that holds ``XAll`` is a
+        file of features.
     skip_bad_rows : bool
         Leave rows with NaN or infinity out and list them in ``left_out``.
 
@@ -49,14 +55,14 @@ def load_iall(place: Path, *, skip_bad_rows: bool = False) -> PairedDataset:
     stored in, then as float32.
     """
     paths = _files(place)
-    matrices = _read_matrices({key: path for key, path in paths.items() if key != "IAll"})
+    matrices = _read_matrices({part: path for part, path in paths.items() if part != "IAll"})
     n = row_axis({f"{key} in {paths[key].name}": values.shape for key, values in matrices.items()})
     matrices = {key: by_rows(values, n) for key, values in matrices.items()}
     labels_path = paths["LAll"]
     labels = binary_labels(matrices["LAll"], f"LAll in {labels_path}")
     tags = matrices["YAll"].astype(np.float32)
     features = matrices["XAll"].astype(np.float32) if "XAll" in matrices else None
-    images = StoredImages(paths["IAll"], find_key(paths["IAll"], PICTURES), n) if "IAll" in paths else None
+    images = StoredImages(paths["IAll"], find_key(paths["IAll"], NAMES["IAll"]), n) if "IAll" in paths else None
     return assemble(
         ids=[str(i) for i in range(n)],
         labels=labels,
@@ -74,14 +80,14 @@ def _files(place: Path) -> dict[str, Path]:
     """Find the file of each part, by the part's name."""
     single = place if place.is_file() else _single_file(place)
     if single is not None:
-        return dict.fromkeys(("IAll", "YAll", "LAll"), single)
-    found = {}
-    for part in PARTS:
-        paths = _files_of(place, part)
-        if len(paths) > 1:
-            raise DataError(f"{place} holds both {paths[0].name} and {paths[1].name}; keep one data set in a folder")
-        if paths:
-            found[part] = paths[0]
+        held = mat_keys(single)
+        found = {part: single for part, names in NAMES.items() if not set(names).isdisjoint(held)}
+        if "IAll" not in found and "XAll" not in found:
+            raise DataError(
+                f"{single} has neither IAll or images (pixels) nor XAll (features); it holds {', '.join(held)}"
+            )
+        return found
+    found = {part: path for part, paths in _paths(place).items() if (path := _only(paths, place)) is not None}
     neighbour = next(iter(found.values())).name
     if "LAll" not in found:
         raise DataError(f"{place} has no *-lall.mat; it belongs beside {neighbour}")
@@ -92,29 +98,46 @@ def _files(place: Path) -> dict[str, Path]:
     return found
 
 
+def _paths(folder: Path) -> dict[str, list[Path]]:
+    """List the files of each part; features that are called like pictures are features."""
+    paths = {part: _files_of(folder, part) for part in NAMES}
+    features = [path for path in paths["IAll"] if "XAll" in mat_keys(path)]
+    paths["IAll"] = [path for path in paths["IAll"] if path not in features]
+    paths["XAll"] += features
+    return paths
+
+
+def _only(paths: list[Path], folder: Path) -> Path | None:
+    if len(paths) > 1:
+        raise DataError(f"{folder} holds both {paths[0].name} and {paths[1].name}; keep one data set in a folder")
+    return paths[0] if paths else None
+
+
 def _read_matrices(paths: dict[str, Path]) -> dict[str, np.ndarray]:
     """Read the part of each name, and every file once."""
     matrices = {}
     for path in dict.fromkeys(paths.values()):
-        keys = [key for key in paths if paths[key] == path]
-        matrices.update(zip(keys, read_matrices(path, keys), strict=True))
+        parts = [part for part in paths if paths[part] == path]
+        matrices.update(zip(parts, read_matrices(path, [NAMES[part] for part in parts]), strict=True))
     return matrices
 
 
 def _files_of(folder: Path, part: str) -> list[Path]:
     """List the files of a part, e.g. mirflickr25k-iall.mat, in the folder or where the archives unpack them.
 
-    These are IAll/ and IAll/IAll/, and the same for the other parts.
+    These are IAll/ and IAll/IAll/, and the same for the other parts, and mat/.
     """
-    paths = [*folder.glob("*.mat"), *folder.glob("?All/*.mat"), *folder.glob("?All/?All/*.mat")]
+    paths = [path for below in ("", "mat/", "?All/", "?All/?All/") for path in folder.glob(f"{below}*.mat")]
     return sorted(path for path in paths if f"-{part.lower()}" in path.name.lower())
 
 
 def _single_file(folder: Path) -> Path | None:
-    """Find the one .mat file of a folder that has both tags and labels."""
-    files = [path for path in folder.glob("*.mat") if path.name not in OTHER_FILES]
+    """Find the one file of a folder, or of mat/ in it, that has both tags and labels."""
+    places = [folder, folder / "mat"]
+    files = [path for place in places for path in arrays_in(place) if path.name not in OTHER_FILES]
     return files[0] if len(files) == 1 and _has_tags_and_labels(files[0]) else None
 
 
 def _has_tags_and_labels(path: Path) -> bool:
-    return {"YAll", "LAll"} <= set(mat_keys(path))
+    held = mat_keys(path)
+    return all(not set(NAMES[part]).isdisjoint(held) for part in ("YAll", "LAll"))

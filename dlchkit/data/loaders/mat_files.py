@@ -15,8 +15,14 @@ from dlchkit.errors import DataError, optional_module
 if TYPE_CHECKING:
     import h5py
 
+SUFFIXES = (".mat", ".h5", ".hdf5", ".h5py")  # HDF5 files of other writers hold the same arrays
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HDF5_STARTS = (0, 512, 1024, 2048)  # bytes; MATLAB writes 512 bytes of its own before the HDF5 part
+
+
+def arrays_in(folder: Path) -> list[Path]:
+    """List the files in a folder whose names end like those that are read here."""
+    return sorted(path for path in folder.glob("*.*") if path.suffix in SUFFIXES)
 
 
 def mat_keys(path: Path) -> list[str]:
@@ -36,10 +42,15 @@ def read_matrix(path: Path, names: Sequence[str]) -> np.ndarray:
     return _matrix(path, key, values[key])
 
 
-def read_matrices(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    """Read all of these variables, each as a matrix of numbers (rows, columns)."""
-    held, values = _variables(path, names)
-    return [_matrix(path, name, values[_first(path, held, [name])]) for name in names]
+def read_matrices(path: Path, names: Sequence[str | Sequence[str]]) -> list[np.ndarray]:
+    """Read all of these variables, each as a matrix of numbers (rows, columns).
+
+    Of several names in one place the first that the file holds is taken.
+    """
+    choices = [(name,) if isinstance(name, str) else name for name in names]
+    held, values = _variables(path, [name for choice in choices for name in choice])
+    keys = [_first(path, held, choice) for choice in choices]
+    return [_matrix(path, key, values[key]) for key in keys]
 
 
 def read_strings(path: Path, names: Sequence[str]) -> list[list[str]]:
@@ -91,8 +102,11 @@ def by_rows(matrix: np.ndarray, n: int) -> np.ndarray:
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; whatever h5py raises becomes a `DataError` of one line."""
     h5py = optional_module("h5py", "mat")
-    with _one_line(path), h5py.File(path) as file:
-        yield file
+    with _one_line(path):
+        if not _is_hdf5(path):
+            raise DataError(f"{path} is no HDF5 file; pictures are read from one: save it with MATLAB's '-v7.3'")
+        with h5py.File(path) as file:
+            yield file
 
 
 def own_dataset(file: h5py.File, key: str) -> h5py.Dataset:
@@ -128,7 +142,17 @@ def _one_line(path: Path) -> Iterator[None]:
         raise DataError(f"{path} does not exist") from None
     except Exception as error:
         reason = str(error) if isinstance(error, mat_subprocess.ReaderFailed) else type(error).__name__
-        raise DataError(f"{path} is not a readable .mat file ({reason}); it may be cut short: fetch it again") from None
+        raise DataError(f"{path} is not a readable .mat file ({reason}); {_likely_cause(path)}") from None
+
+
+def _likely_cause(path: Path) -> str:
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if not start:
+        return "it is empty: fetch it again"
+    if start.startswith(b"MATLAB") or _is_hdf5(path):
+        return "it may be cut short: fetch it again"
+    return f"it begins with {start!r}, as no file does that MATLAB saves: it is of another kind"
 
 
 def _is_hdf5(path: Path) -> bool:

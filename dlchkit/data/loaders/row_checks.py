@@ -22,6 +22,7 @@ def assemble(
     row_name: Callable[[int], str],
     skip_bad_rows: bool,
     groups: Sequence[str] | np.ndarray | None = None,
+    bare: Mapping[int, str] | None = None,
     left_out: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     **fields: Any,
@@ -45,6 +46,8 @@ def assemble(
         Leave unusable rows out and list them in ``left_out``.
     groups : sequence of str or None
         n names; None makes every row a group of its own.
+    bare : dict or None
+        Row position -> what else makes a row one that is left out and listed like those without a label.
     left_out, notes : tuple of str
         Lines to begin these lists with.
     **fields
@@ -58,7 +61,7 @@ def assemble(
     if not skip_bad_rows:
         refuse_problems(problems, row_name)
     unlabelled = {i: f"{ids[i]} has no label" for i in np.flatnonzero(~labels.any(1)).tolist()}
-    reasons = unlabelled | problems
+    reasons = dict(bare or {}) | unlabelled | problems
     kept = np.array([i for i in range(len(ids)) if i not in reasons], dtype=np.int64)
     lines = [f"{row_name(i)}: {reasons[i]}" for i in sorted(reasons)]
     if len(kept) == 0:
@@ -134,14 +137,14 @@ def not_finite(**features: np.ndarray | None) -> dict[int, str]:
     return problems
 
 
-def named_classes(folder: Path, n_classes: int) -> tuple[str, ...]:
+def named_classes(folder: Path, n_classes: int, *, numbers: Sequence[int] | None = None) -> tuple[str, ...]:
     """Read the class names from ``folder/classes.txt``, one line per label column.
 
-    Without that file they are "class 0", "class 1", ...
+    Without that file they are called by their ``numbers``, or "class 0", "class 1", ...
     """
     path = folder / "classes.txt"
     if not path.is_file():
-        return tuple(f"class {c}" for c in range(n_classes))
+        return tuple(f"class {c}" for c in (range(n_classes) if numbers is None else numbers))
     names = tuple(line.strip() for line in read_lines(path))
     if len(names) != n_classes or len(set(names)) != n_classes or "" in names:
         raise DataError(

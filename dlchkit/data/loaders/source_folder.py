@@ -1,13 +1,15 @@
-"""Read a labelled, single-modal source domain: stored features, or one folder of pictures per class."""
+"""Read a labelled, single-modal source domain: stored features, one folder of pictures per class, or lists."""
 
 from pathlib import Path
 
 import numpy as np
 
 from dlchkit.data import SourceDataset
+from dlchkit.data.loaders.hash_lists import holds_lists, read_lists
+from dlchkit.data.loaders.listed_pictures import find_listed
 from dlchkit.data.loaders.npy_files import read_array, read_features
 from dlchkit.data.loaders.picture_files import pictures_below, visible
-from dlchkit.data.loaders.row_checks import read_lines
+from dlchkit.data.loaders.row_checks import named_classes, read_lines
 from dlchkit.data.picture_file import unreadable_pictures
 from dlchkit.errors import DataError
 
@@ -21,7 +23,8 @@ def load_source_folder(folder: Path, *, use: str, follow_links: bool = False) ->
         Class names come from ``classes.tsv`` (key, name) in it, where that exists.
     use : str
         "features" reads ``image_features.npy`` (n, d) and ``labels.npy`` (n,); "images" reads the pictures below
-        ``images/CLASS`` (or ``CLASS``), in folders of any depth.
+        ``images/CLASS`` (or ``CLASS``), in folders of any depth, or those of ``database.txt`` and ``train.txt``, see
+        `dlchkit.data.loaders.hash_lists`, where these have one class each.
     follow_links : bool
         Read pictures behind links that lead out of the folder.
     """
@@ -62,6 +65,21 @@ def _source_of_features(folder, names):
 
 
 def _source_of_images(folder, names, follow_links):
+    if holds_lists(folder):
+        files, classes = _listed_files(folder, follow_links)
+    else:
+        files, classes = _files_of_classes(folder, follow_links)
+    for path, problem in unreadable_pictures(path for path, _ in files).items():
+        raise DataError(f"source picture {path} {problem}; replace it, or remove it")
+    return SourceDataset(
+        labels=np.array([c for _, c in files]),
+        class_names=tuple(names.get(name, name) for name in classes),
+        images=np.array([str(path.resolve()) for path, _ in files]),
+    )
+
+
+def _files_of_classes(folder, follow_links) -> tuple[list[tuple[Path, int]], list[str]]:
+    """Files with the positions of their classes, and the classes: one folder each."""
     root = folder / "images" if (folder / "images").is_dir() else folder
     classes = [child for child in visible(root) if child.is_dir()]
     if len(classes) < 2:
@@ -76,10 +94,22 @@ def _source_of_images(folder, names, follow_links):
     bare = set(range(len(classes))) - {c for _, c in files}
     if bare:
         raise DataError(f"class folder {classes[min(bare)]} holds no picture; add some, or remove the folder")
-    for path, problem in unreadable_pictures(path for path, _ in files).items():
-        raise DataError(f"source picture {path} {problem}; replace it, or remove it")
-    return SourceDataset(
-        labels=np.array([c for _, c in files]),
-        class_names=tuple(names.get(child.name, child.name) for child in classes),
-        images=np.array([str(path.resolve()) for path, _ in files]),
-    )
+    return files, [child.name for child in classes]
+
+
+def _listed_files(folder, follow_links) -> tuple[list[tuple[Path, int]], list[str]]:
+    """The same of lists: the pictures of database.txt and train.txt, which have one class each."""
+    listed = read_lists(folder)
+    rows = np.flatnonzero(listed.sides == "database").tolist()
+    for i in rows:
+        if listed.labels[i].sum() != 1:
+            raise DataError(
+                f"{listed.places[i]} has {listed.labels[i].sum()} classes; in a source domain it is one each"
+            )
+    files, problems = find_listed([listed.paths[i] for i in rows], folder, follow_links=follow_links)
+    for i, problem in problems.items():
+        raise DataError(f"{listed.places[rows[i]]}: {problem}")
+    classes = listed.labels[rows].argmax(1).tolist()
+    return [(folder / file, c) for file, c in zip(files, classes, strict=True)], [
+        *named_classes(folder, listed.labels.shape[1])
+    ]
