@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from dlchkit.data.checked_values import Parameter, check_parameters
 from dlchkit.errors import DataError
 from dlchkit.storage import atomic_path, data_home, digest, is_plain_name, read_json
 
 SCHEMA = 1
 FILE_NAME = "result.json"
+_EXAMPLES = {int: 64, float: 0.5, str: "scenes", bool: True, list: [13, 3]}  # types of parameters, for messages
 _NOT_REACHED = ("reports", "runs", "bench", "cli.py")  # no number of a run comes from here
 _NUMBERS_BY_STAGE = ("seconds", "kept_bytes", "wall_seconds", "waiting", "item_passes")
 _CLOCKS = ("processor", "wall")
@@ -156,7 +158,14 @@ class RunRecord:
             name of the notebook without ending
         namespace : dict
             ``globals()`` just after the parameters cell: every simple value (bool, int, float,
-            str, list) in it is recorded as a parameter, so call this before any other assignment
+            str, list) in it is recorded as a parameter, so call this before any other assignment.
+            A value of another type than its line of that cell says, such as the text "[10, 6]"
+            that papermill hands over for a list, is read as that type here
+
+        Raises
+        ------
+        DataError
+            for a value that cannot be read as its type
         """
         hidden = {"In", "Out", "exit", "quit"}
         parameters = {
@@ -164,6 +173,15 @@ class RunRecord:
             for name, value in namespace.items()
             if not name.startswith("_") and name not in hidden and isinstance(value, (bool, int, float, str, list))
         }
+        types = namespace.get("__annotations__", {})
+        known = {
+            name: Parameter(name, types[name].__name__, _EXAMPLES[types[name]])
+            for name in parameters
+            if isinstance(types.get(name), type) and types[name] in _EXAMPLES
+        }
+        typed = check_parameters({name: parameters[name] for name in known}, known, notebook)
+        namespace.update(typed)
+        parameters |= typed
         return cls(notebook=notebook, parameters=parameters, seed=namespace.get("seed", 0))
 
     @property

@@ -12,8 +12,17 @@ from sklearn.base import clone
 
 from dlchkit.data.streams import class_incremental_stream
 from dlchkit.evaluation import run_stream
-from dlchkit.lifelong.exact import ExactHashing, ExactLearner, LabelCodes, ModalitySums, code_objective, left_out_error
+from dlchkit.lifelong.exact import (
+    ExactHashing,
+    ExactLearner,
+    LabelCodes,
+    ModalitySums,
+    SeenItems,
+    code_objective,
+    left_out_error,
+)
 from dlchkit.lifelong.exact.ridge_choice import penalty
+from dlchkit.lifelong.exact.seen_items import keys_of
 from dlchkit.metrics import forgetting_from_joint, mean_average_precision
 
 SIDES, WIDTHS = ("image", "text"), {"image": 5, "text": 3}
@@ -380,6 +389,54 @@ def test_recode_refits_to_the_new_codes_without_data(seed):
     assert report.bits_changed == changed.mean() and report.objective_after <= report.objective_before + 1e-12
 
 
+# --- classes by name ---
+
+
+def test_columns_are_those_of_the_names_in_any_order_and_number():
+    random = np.random.default_rng(0)
+    image, text, labels = items(random, 60, 4, unlabelled=0)
+    straight = learner_for(0).partial_fit(image, text, labels, class_names="abcd")
+    named = learner_for(0).partial_fit(image[:30], text[:30], labels[:30], class_names="abcd")
+    named.partial_fit(image[30:], text[30:], labels[30:, [2, 0, 3, 1]], class_names="cadb")
+    assert named.class_names == tuple("abcd")
+    assert np.array_equal(named.codes.counts @ named.codes.vectors, straight.codes.counts @ straight.codes.vectors)
+    named.partial_fit(image, text, labels[:, :3], class_names=["x", "d", "y"])
+    assert named.class_names == (*"abcd", "x", "y") and named.codes.vectors.shape[1] == 6
+    found = named.shard().add(image, text, labels[:, :2], class_names=["z", "a"]).summed()
+    assert found.class_names == (*"abcd", "x", "y", "z") and found.vectors[:, [0, 6]].any(1).all()
+    assert named.shard().add_sums(found).class_names == found.class_names
+
+
+def test_class_names_that_do_not_fit_are_refused_and_change_nothing(refused):
+    image, text, labels = items(np.random.default_rng(0), 30, 3, unlabelled=0)
+    named, unnamed = (learner_for(0).partial_fit(image, text, labels, class_names=names) for names in ("abc", None))
+    for words, names, wide in (
+        ("2 class names (2 different) for 3 columns", "ab", labels),
+        ("3 class names (2 different) for 3 columns", "aba", labels),
+        ("labels have 4 columns without names, 3 classes are known: a, b, c", None, np.pad(labels, ((0, 0), (0, 1)))),
+    ):
+        with refused(words):
+            named.partial_fit(image, text, wide, class_names=names)
+    with refused("these classes are a, b, c, those learned before have no names", "learn all anew"):
+        unnamed.partial_fit(image, text, labels, class_names="abc")
+    assert named.class_names == tuple("abc") and unnamed.class_names is None and named.n_items == unnamed.n_items == 30
+    assert named.partial_fit(image, text, labels[:, :2]).class_names == tuple("abc")  # the first two, as they stand
+
+
+def test_learners_of_other_columns_or_the_same_items_are_not_merged(refused):
+    image, text, labels = items(np.random.default_rng(0), 30, 3, unlabelled=0)
+    hashing = learner_for(0).partial_fit(image, text, labels, class_names="abc")
+    one, other = (hashing.shard().add(image, text, labels, class_names=names) for names in ("abx", "aby"))
+    with refused("different classes in one column", "add_sums"):
+        hashing.merge(one, other)
+    twice = hashing.shard().add(image, text, labels)
+    one.seen = twice.seen = SeenItems(keys_of(["item"]))
+    with refused("learned the same items", "twice"):
+        hashing.merge(one, twice)
+    assert hashing.n_items == 30
+    assert hashing.merge(one).class_names == (*"abc", "x") and len(hashing.seen.ids) == 1
+
+
 # --- under the protocol of all methods ---
 
 
@@ -444,6 +501,16 @@ def test_the_ordinary_drop_is_the_larger_database(clustered_pairs):
     for direction in then:
         drop = then[direction] - larger[direction]
         assert drop > 0.05 and abs(then[direction] - alone[direction]) < drop / 3
+
+
+def test_stages_of_other_classes_are_refused(stream, refused):
+    learner = exact()
+    learner.observe(stream[0])
+    assert learner.hashing.class_names == tuple("abcdef")
+    renamed = replace(stream[1].database, class_names=tuple("bacdef"))
+    with refused("stage 1 names other classes"):
+        learner.observe(replace(stream[1], database=renamed))
+    learner.observe(stream[1])
 
 
 def test_recoding_a_learner_stores_every_item_under_its_new_code(stream):

@@ -1,11 +1,15 @@
 """Wikipedia, Pascal Sentence and .npz files as their authors write them, and how a name finds its folder."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
 
 from dlchkit.data.catalog import FETCH, load, locate
+from dlchkit.data.loaders import npz_archive
+from dlchkit.data.loaders.npz_archive import outline_archive
 
 RANDOM = np.random.default_rng(1)
 
@@ -300,3 +304,39 @@ def test_a_damaged_archive_is_refused(tmp_path, refused, damage):
         path.write_bytes({"cut short": path.read_bytes()[:-40], "another file": b"no archive"}[damage])
     with refused(str(path), "not a readable .npz file"):
         load(tmp_path)
+
+
+def test_a_part_that_is_no_array_is_refused(tmp_path, refused):
+    path = tmp_path / "mine.npz"
+    np.savez(path, **features())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("ids.npy", b"no array")
+    for read in (load, outline_archive):
+        with refused(str(path), "not a readable .npz file"):
+            read(path)
+
+
+def test_a_small_file_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(tmp_path, refused, monkeypatch):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **(features() | {"image_features": np.zeros((6, 10**5))}))
+    assert len(load(path)) == 6
+    monkeypatch.setattr(npz_archive, "LARGEST", 10**6)
+    monkeypatch.setattr(np, "load", None)
+    for read in (load, outline_archive):
+        with refused(str(path), "unpacks to 0.0 GB", "numpy.savez, or in parts"):
+            read(path)
+
+
+def test_the_outline_says_what_would_be_learned_without_the_features(tmp_path):
+    arrays = features() | {"ids": np.array(list("uvwxyz")), "split": np.array(["database", "query", "database"] * 2)}
+    arrays["labels"][2] = 0
+    plain, packed, other = (tmp_path / f"{name}.npz" for name in ("plain", "packed", "other"))
+    np.savez(plain, **arrays)
+    np.savez_compressed(packed, **arrays, class_names=np.array(["sky", "sea"]))
+    np.savez(other, **(arrays | {"text_features": arrays["text_features"] + 1}))
+    found = [outline_archive(path) for path in (plain, packed, other)]
+    assert all(one.ids.tolist() == ["u", "x", "z"] and one.n_items == 3 for one in found)
+    assert [one.named for one in found] == [False, True, False]
+    assert found[0].content == found[1].content != found[2].content
+    (tmp_path / "classes.txt").write_text("sky\nsea\n")
+    assert outline_archive(plain).named

@@ -178,6 +178,36 @@ def test_a_record_says_what_it_was_made_with(record):
     assert record.environment["versions"]["numpy"] == np.__version__
 
 
+PARAMETERS = "n: int = 3\nrate: float = 0.5\nsizes: list = [1, 2]\nname: str = 'a'\non: bool = True\nother: object = 1"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"sizes": "[10, 6]"}, {"sizes": [10, 6]}),
+        ({"n": "12", "rate": "1e-3"}, {"n": 12, "rate": 0.001}),
+        ({"rate": 1, "name": 5, "on": "false"}, {"rate": 1.0, "name": "5", "on": False}),
+        ({"other": "[1]"}, {"other": "[1]"}),
+    ],
+)
+def test_values_of_another_type_are_read_as_the_parameters_cell_says(given, read):
+    """As papermill hands them over: its own cell assigns them behind the parameters cell."""
+    namespace = {}
+    exec(PARAMETERS, namespace)
+    namespace.update(given)
+    record = RunRecord.begin("n", namespace)
+    for name, value in read.items():
+        assert record.parameters[name] == namespace[name] == value and type(namespace[name]) is type(value)
+
+
+@pytest.mark.parametrize("given", [{"sizes": "10, 6"}, {"sizes": 3}, {"n": 1.5}, {"n": "many"}, {"on": "maybe"}])
+def test_values_that_cannot_be_read_as_their_type_are_refused(given, refused):
+    namespace = {}
+    exec(PARAMETERS, namespace)
+    with refused("n: parameter", f"{next(iter(given.values()))!r}", "it must be"):
+        RunRecord.begin("n", {**namespace, **given})
+
+
 def test_a_notebook_begins_its_record_with_its_parameters(tmp_path):
     namespace = {
         "n_bits": 16,

@@ -242,7 +242,7 @@ def _outline(shard) -> _Outline:
         ids, n_items = items.ids, int(binary_labels(items.labels).any(1).sum())
         if ids is not None and len(set(ids.tolist())) < len(ids):
             raise DataError("an id stands on two items; every item needs one of its own")
-        content = digest(*(np.ascontiguousarray(x) for x in (items.image, items.text)))
+        content = digest(items.image.tobytes(), items.text.tobytes())
     return _Outline(n_items, SeenItems(np.sort(keys_of(() if ids is None else ids)), keys_of([content])))
 
 
@@ -310,6 +310,10 @@ class _Items(NamedTuple):
     class_names: tuple[str, ...] | None = None
     ids: np.ndarray | None = None
 
+    def rows(self, chosen: np.ndarray) -> "_Items":
+        parts = {name: getattr(self, name) for name in ("image", "text", "labels", "groups", "ids")}
+        return self._replace(**{name: part[chosen] for name, part in parts.items() if part is not None})
+
 
 class _Answer(NamedTuple):
     """Sums of one shard, and its outline where it is the result of a function."""
@@ -340,8 +344,7 @@ def _opened(task: _Task) -> tuple[_Items, _Outline | None]:
     items = _read(shard)
     if len(task.again):
         assert items.ids is not None
-        new = ~np.isin(keys_of(items.ids), task.again)
-        items = _Items(*(part[new] if isinstance(part, np.ndarray) else part for part in items))
+        items = items.rows(~np.isin(keys_of(items.ids), task.again))
     return items, _outline(shard) if task.outline is None else None
 
 
@@ -355,7 +358,8 @@ def _read(shard) -> _Items:
         data = data if data.split is None else data[data.split == "database"]
         names = data.class_names if found.named else None
         ids = None if found.ids is None else data.ids
-        return _Items(data.image_features, data.text_features, data.labels, data.groups, names, ids)
+        image, text = (np.asarray(x) for x in (data.image_features, data.text_features))
+        return _Items(image, text, data.labels, data.groups, names, ids)
     if isinstance(shard, PairedFeatures):
         data = shard if shard.split is None else shard[shard.split == "database"]
         return _Items(data.image, data.text, data.labels, data.groups, data.class_names, data.ids)
@@ -364,7 +368,8 @@ def _read(shard) -> _Items:
             f"a shard is {type(shard).__name__}; it must be a path of a .npz file, PairedFeatures, "
             f"(image, text, labels), or a function that returns one"
         )
-    return _Items(*map(np.asarray, shard))
+    image, text, labels = map(np.asarray, shard)
+    return _Items(image, text, labels)
 
 
 # --- many of them ---

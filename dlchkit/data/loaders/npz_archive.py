@@ -127,8 +127,11 @@ def _read(path, leave: tuple[str, ...] = ()) -> tuple[dict[str, tuple[int, int]]
             n_bytes = sum(size for _, size in members.values())
             most = max(LARGEST, TIMES * path.stat().st_size)
             if unknown is None and n_bytes <= most:
-                with np.load(file, allow_pickle=False) as arrays:
-                    return members, {key: arrays[key] for key in members if key not in leave}
+                with np.load(file, allow_pickle=False) as parts:
+                    arrays = {key: parts[key] for key in members if key not in leave}
+                if all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy gives bytes for others
+                    return members, arrays
+                raise EOFError
     except Exception as error:  # NumPy, zipfile and zlib raise many kinds for broken files
         raise DataError(
             f"{path} is not a readable .npz file of plain arrays ({type(error).__name__}); "

@@ -34,13 +34,15 @@ def matched(labels: np.ndarray, class_names: Sequence[str] | None, known: ClassN
         Where names repeat or do not fit the columns, a column beyond those known has no name, or what was learned
         before has none.
     """
-    if class_names is None:
-        if known is not None and labels.shape[1] > len(known):
+    if class_names is None and known is not None:
+        if labels.shape[1] > len(known):
             raise DataError(
                 f"labels have {labels.shape[1]} columns without names, {len(known)} classes are known: {few(known)}; "
                 f"add class_names"
             )
-        return labels, known
+        return moved(labels, known[: labels.shape[1]], known), known
+    if class_names is None:
+        return labels, None
     names = tuple(map(str, class_names))
     if len(set(names)) != len(names) or len(names) != labels.shape[1]:
         raise DataError(
