@@ -44,7 +44,7 @@ def test_captions_stay_with_their_pictures(tmp_path):
     (tmp_path / "classes.txt").write_bytes(f"x\n{INSIDE}\n".encode())
     data = load(tmp_path)
     assert data.texts.tolist() == ["one", INSIDE, "three", "four"]
-    assert data.class_names == ("x", INSIDE)
+    assert data.class_names == ("x", "a cat on a mat")  # spaces in names are one
 
 
 def test_a_sentence_of_pascal_is_one_line(tmp_path):

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from dlchkit.data.catalog import load, load_source
-from dlchkit.data.settings import read_settings, state_of_data, write_settings
+from dlchkit.data.content import content_digest
+from dlchkit.data.settings import read_settings, write_settings
 from dlchkit.encoders import WordCountEncoder, make_text_encoder
-from dlchkit.encoders.cache import cached_features, content_digest
-from dlchkit.encoders.images import read_state
-from dlchkit.encoders.prepared_data import open_data
+from dlchkit.encoders.cache import cached_features
+from dlchkit.encoders.prepared_data import PreparedData, open_data
+from dlchkit.encoders.state_files import read_state
 from dlchkit.errors import DataError
 from dlchkit.lifelong.exact import ExactHashing
 from dlchkit.runs.notebook import notebook_path
@@ -68,5 +69,5 @@ def test_a_name_that_no_file_can_have_is_refused_in_one_line(name, use):
 @pytest.mark.parametrize("name", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_settings_may_hold_any_text(name, tmp_path):
     settings = read_settings(name, text_encoder=name)
-    assert state_of_data(settings) == state_of_data(settings)
+    assert PreparedData(settings).state == PreparedData(settings).state
     write_settings(settings, tmp_path / "data.yaml")

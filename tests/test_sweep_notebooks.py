@@ -1,6 +1,7 @@
 """Sweeps of several notebooks: parameters, readers of runs that wait for them, and failures."""
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook
@@ -97,7 +98,8 @@ def test_data_named_by_its_path_is_part_of_what_a_run_depends_on(write, tmp_path
         return plan_sweep(write(notebook="d.ipynb", parameters={"data": data}), tmp_path).runs[0][0].digest
 
     empty = digest_with(str(own))
-    (own / "items.csv").write_text("id\n")
+    np.save(own / "image_features.npy", np.eye(4, dtype=np.float32))
+    (own / "items.csv").write_text("text,label\na tree,x\na car,y\nan oak,x\na van,y\n")
     filled = digest_with(str(own))
     assert filled != empty and filled == digest_with(str(own))
 

@@ -1,6 +1,7 @@
 """Weights out of local state files: published, older and wrapped forms, fitted to a network by their names."""
 
 import argparse
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     joined by dots, as a name. Whatever else a checkpoint holds is passed over.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"weights file {path} does not exist")
     try:
         if path.suffix == ".safetensors":

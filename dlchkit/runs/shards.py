@@ -247,7 +247,7 @@ def _outline(shard) -> _Outline:
 
 
 def _check_file(shard) -> None:
-    if not Path(shard).is_file():
+    if not os.path.isfile(shard):
         raise DataError(f"{shard} is not a file; a shard is a .npz file of features, texts and labels")
 
 
