@@ -22,6 +22,7 @@ from dlchkit.plotting.verdict import answer, headline
 from dlchkit.records import RunRecord
 from dlchkit.reports import read_results, write_folder_report
 from dlchkit.reports.drawings import curves, drops
+from dlchkit.reports.notebook_pages import write_notebook_page
 from dlchkit.reports.provenance import terms_of
 
 T_2 = 4.302652729696142  # Student's t, 97.5%, 2 degrees of freedom
@@ -523,3 +524,26 @@ def test_a_browser_sorts_the_table_and_has_no_complaint(complete, tmp_path, widt
         and wider == "wider than the window: false"
     )
     assert status == "Sorted by method, ascending."
+
+
+def test_a_page_of_a_notebook_names_what_it_cannot_show_and_drops_what_is_not_for_readers(tmp_path):
+    styled = "<style scoped>.x { color: red }</style><table><tr><td>42</td></tr></table><script>alert(1)</script>"
+    bundles = [
+        {"text/html": styled, "text/plain": "a table"},
+        {"image/svg+xml": "<svg><text>secret</text></svg>", "text/plain": "<SVG object>"},
+        {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "IntSlider(value=3)"},
+        {"text/html": "before<svg><text>secret</text></svg><iframe src='x'>inner</iframe>after"},
+        {"image/png": "iVBORw0KGgo=", "text/plain": "a figure"},
+    ]
+    hostile = {"width": '1"><script>alert(2)</script>', "alt": 'a "figure" <b>', "filenames": "x"}
+    outputs = [new_output("display_data", data, metadata={"image/png": dict(hostile)}) for data in bundles]
+    cell = new_code_cell("show()", outputs=outputs, metadata={"width": hostile["width"], "isolated": True})
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "mine.ipynb")
+    page = write_notebook_page(tmp_path / "mine.ipynb", tmp_path / "mine.html", title="Mine").read_text()
+    body = page[page.index("</head>") :]
+    assert "<td>42</td>" in body and "before" in body and "after" in body
+    for dropped in ("color: red", "alert(", "secret", "inner", "IntSlider", "SVG object", "isolated"):
+        assert dropped not in body, dropped
+    assert body.count("a drawing (SVG), which this page cannot show; see the notebook") == 2
+    assert body.count("a widget, which this page cannot show") == body.count("a page in a page, which") == 1
+    assert """<img alt='a "figure" &lt;b&gt;' src=""" in body

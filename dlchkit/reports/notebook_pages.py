@@ -22,6 +22,15 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
 }
+_UNSHOWN_TAGS = {"svg": "a drawing (SVG)", "iframe": "a page in a page", "video": "a video", "audio": "a sound"}
+_UNSHOWN_TAGS |= {"canvas": "a drawing", "object": "an object", "embed": "an object"}
+_SHOWN = {"text/html", "text/markdown", "text/latex", "image/png", "image/jpeg"}
+_UNSHOWN = {
+    "image/svg+xml": _UNSHOWN_TAGS["svg"],
+    "application/vnd.jupyter.widget-view+json": "a widget",
+    "application/javascript": "a script",
+    "application/pdf": "a PDF",
+}
 _HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")  # in clean HTML, where every other < is escaped
 
 
@@ -73,6 +82,10 @@ def write_notebook_page(notebook: Path, path: Path, *, title: str) -> Path:
     for cell in content.cells:
         if cell.cell_type == "markdown":
             cell.source = with_formulas(cell.source)
+        cell.metadata = nbformat.NotebookNode()
+        for output in cell.get("outputs", []):
+            _name_what_is_not_shown(output)
+            _keep_alternative_texts(output)
     body, _ = _exporter().from_notebook_node(content)
     with atomic_path(path) as temporary:
         temporary.write_text(
@@ -89,13 +102,39 @@ def _is_made_from(path, digest_of_notebook):
         return False
 
 
+def _name_what_is_not_shown(output) -> None:
+    """Put words in the place of an output that a page without scripts cannot show."""
+    data = output.get("data", {})
+    unshown = [_UNSHOWN.get(kind, "an output") for kind in data if kind not in _SHOWN | {"text/plain"}]
+    if unshown and not _SHOWN & set(data):
+        output.data = {"text/plain": _not_shown(unshown[0])}
+
+
+def _keep_alternative_texts(output) -> None:
+    """Drop all else that a notebook says of an output: sizes and names would reach the page as they are."""
+    for kind, about in list(output.get("metadata", {}).items()):
+        if kind in ("image/png", "image/jpeg") and isinstance(about, dict) and "alt" in about:
+            alt = str(about["alt"])
+            about.clear()
+            about["alt"] = alt
+        else:
+            del output.metadata[kind]
+
+
+def _not_shown(what: str) -> str:
+    return f"[{what}, which this page cannot show; see the notebook]"
+
+
 def _plain_tags(html) -> str:
     import nh3
 
     text = "".join(html) if isinstance(html, list) else str(html)
+    named = {what: _not_shown(what) for tag, what in _UNSHOWN_TAGS.items() if f"<{tag}" in text.lower()}
+    text += "".join(f"<p>{words}</p>" for words in named.values())
     clean = nh3.clean(
         text,
         tags=set(_TAGS.split()),
+        clean_content_tags={"script", "style", *_UNSHOWN_TAGS},
         attributes=_ATTRIBUTES,
         attribute_filter=_kept,
         url_schemes={"http", "https", "mailto", "data"},
