@@ -60,6 +60,7 @@ def mistakes(parameters, said, **entries):
         mistakes({"methods": ["joint", "dlhc"]}, "did you mean 'dlch'"),
         mistakes({"methods": []}, "name one at least"),
         mistakes({}, "n_bits is 0; a code length is a whole number of at least 1", grid={"n_bits": [16, 0]}),
+        mistakes({}, "multiple of 8 bits, e.g. 16", notebook="08_search", grid={"n_bits": [16, 12]}),
         mistakes({"source": "no/such"}, "'no/such' is neither a folder nor a source domain"),
         mistakes({"image_weights": "no.safetensors"}, "image_weights is 'no.safetensors', which does not exist"),
         mistakes({"image_encoder": "resnet19"}, "'resnet19' is no torchvision classification model; did you mean"),

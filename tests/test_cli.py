@@ -85,7 +85,7 @@ def test_mistakes_end_with_2_and_one_line_before_anything_runs(arguments, said, 
             "classes_per_stage is [5, 5]; it must be whole numbers that add up to the data's 2 classes, e.g. [1, 1]",
         ),
         (["-p", "classes_per_stage", '["a", "b"]'], "it must be whole numbers"),
-        (["-p", "n_bits", "0"], "n_bits is 0"),
+        (["-p", "n_bits", "0"], "a code length is a whole number of at least 1"),
     ],
 )
 def test_the_tour_checks_data_and_settings_first(options, said, tmp_path, capsys):
