@@ -31,3 +31,14 @@ def seeded(seed: int) -> Iterator[None]:
         torch.default_generator.manual_seed(seed)
         torch.cuda.manual_seed_all(seed)
         yield
+
+
+@contextmanager
+def one_thread(get=torch.get_num_threads, put=torch.set_num_threads):
+    """Run the block on one thread; ``get`` and ``put`` are the functions of a library other than torch."""
+    before = get()
+    put(1)
+    try:
+        yield
+    finally:
+        put(before)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dlchkit.bench.timing import circumstances, one_thread, resident_bytes
+from dlchkit.bench.timing import circumstances, resident_bytes
 from dlchkit.data import PairedFeatures, Stage
 from dlchkit.errors import DataError, optional_module
 from dlchkit.lifelong import ExactLearner, load_exact, save_exact
+from dlchkit.runtime import one_thread
 
 ITEMS = (10_000, 100_000, 1_000_000)
 STAGE = 10_000  # old items of one stage

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from dlchkit.bench.timing import circumstances, one_thread, peak_bytes, seconds_of
+from dlchkit.bench.timing import circumstances, peak_bytes, seconds_of
 from dlchkit.codes import binarize
 from dlchkit.errors import DataError
 from dlchkit.metrics import legacy_dcmh_map, mean_average_precision
+from dlchkit.runtime import one_thread
 
 SIZES = {  # queries, database items, labels of the field's usual splits; MIRFlickr's 18,015 rounded
     "mirflickr": (2_000, 18_000, 24),

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from dlchkit.bench.timing import circumstances, one_thread, resident_bytes, seconds_of
+from dlchkit.bench.timing import circumstances, resident_bytes, seconds_of
 from dlchkit.codes import as_words, differing_bits, unpack_codes
 from dlchkit.errors import DataError, optional_module
 from dlchkit.index import KINDS, FaissIndex
 from dlchkit.index.protocol import check_index_bits
+from dlchkit.runtime import one_thread
 
 ITEMS = (100_000, 1_000_000)
 BITS = (64, 128)

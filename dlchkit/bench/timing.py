@@ -5,23 +5,9 @@ import gc
 import platform
 import time
 import tracemalloc
-from contextlib import contextmanager
 from importlib.metadata import version
 
-import torch
-
 from dlchkit.errors import optional_module
-
-
-@contextmanager
-def one_thread(get=torch.get_num_threads, put=torch.set_num_threads):
-    """Run the block on one thread; ``get`` and ``put`` are the functions of a library other than torch."""
-    before = get()
-    put(1)
-    try:
-        yield
-    finally:
-        put(before)
 
 
 def seconds_of(function, arguments):

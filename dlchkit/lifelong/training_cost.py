@@ -8,6 +8,7 @@ import torch
 
 from dlchkit.data import Stage
 from dlchkit.lifelong.learner import Learner
+from dlchkit.runtime import one_thread
 
 
 class TrainingCost(NamedTuple):
@@ -24,8 +25,8 @@ class TrainingCost(NamedTuple):
     item_passes : float
         Items that went through training, counted once for each pass; NaN where the learner does not count.
     clock : str
-        "processor": seconds of all threads of this process, which a busy machine hardly moves; "wall" on a
-        GPU, whose work no processor clock sees.
+        "processor": processor seconds, which a busy machine hardly moves; "wall" on a GPU, whose work no
+        processor clock sees.
     """
 
     seconds: float
@@ -36,13 +37,18 @@ class TrainingCost(NamedTuple):
 
 
 def measured_training(learner: Learner, stage: Stage) -> TrainingCost:
-    """Let a learner observe a stage, and measure what that costs."""
+    """Let a learner observe a stage on one thread, and measure what that costs.
+
+    Several threads that wait for each other keep the processor busy while they wait: on a busy machine their
+    processor seconds say nothing.
+    """
     device = getattr(learner, "device", torch.device("cpu"))
     passes_before = getattr(learner, "item_passes", math.nan)
     wall_before = time.perf_counter()
     processor_before = time.process_time()
     thread_before = time.thread_time()
-    learner.observe(stage)
+    with one_thread():
+        learner.observe(stage)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     thread = time.thread_time() - thread_before
