@@ -162,6 +162,17 @@ def test_nothing_is_rendered_or_trained_to_check_scenes(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_home_folder_may_be_written_short_and_relative_paths_say_from_where(folder, monkeypatch, refused):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert len(open_data("~/products", labels="kind").pairs) == 12
+    file = write_data_file(folder.parent / "short.yaml", folder="~/products", labels="kind", source="~/s")
+    assert len(open_data(file).pairs) == 12 and read_settings(file).source == str(folder.parent / "s")
+    monkeypatch.chdir(folder.parent)
+    with refused("'absent'", f"counts from the current folder, {folder.parent}"):
+        _ = open_data("absent").pairs
+
+
 # --- what a run depends on ---
 
 

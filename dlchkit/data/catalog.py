@@ -214,7 +214,8 @@ def locate(name_or_path: str | Path, *, root: str | Path | None = None) -> Path:
         titles = "; ".join(form.title for form in FORMS)
         raise DataError(f"{place} holds none of what the kit reads: {titles}; see datasets/README.md")
     known = ", ".join(map(repr, FETCH))
-    raise DataError(f"{name!r} is neither a folder nor a data set of the kit; the kit has 'scenes', {known}")
+    here = "" if place.is_absolute() else f" ({place} counts from the current folder, {Path.cwd()})"
+    raise DataError(f"{name!r} is neither a folder nor a data set of the kit{here}; the kit has 'scenes', {known}")
 
 
 def load_source(

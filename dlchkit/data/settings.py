@@ -18,6 +18,8 @@ from dlchkit.data.checked_values import Parameter, check_parameters, read_yaml
 from dlchkit.errors import DataError
 from dlchkit.storage import resource_folder
 
+PLACES = ("folder", "source", "image_weights", "text_encoder")  # may be paths, "~" for the home folder among them
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -139,7 +141,8 @@ def read_settings(data: str | Path = "scenes", **overrides: object) -> DataSetti
         if settings["folder"] != "scenes" and os.path.exists(beside):
             settings["folder"] = str(beside)
     place = "the data settings" if file is None else f"data file {file.name}"
-    return DataSettings(**settings | check_parameters(overrides, setting_parameters(), place))
+    given = settings | check_parameters(overrides, setting_parameters(), place)
+    return DataSettings(**given | {name: os.path.expanduser(given[name]) for name in PLACES if name in given})
 
 
 def short_name(data: str | Path) -> str:
