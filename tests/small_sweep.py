@@ -47,8 +47,8 @@ if n_bits == 32 and not os.path.exists(f"{out}/kernel"):
     os.rename(f"{out}/kernel.tmp", f"{out}/kernel")
     time.sleep(600)
 """
-OWN_DATA = {"epochs": 2}  # a setting that any data takes
-SMALLEST = {**OWN_DATA, "n_pairs": 300, "n_source": 120, "n_items": 120, "bit_lengths": [8, 64]}
+OWN_DATA = {"epochs": 2, "n_source": 120}  # settings that pictures of one's own take, too
+SMALLEST = {**OWN_DATA, "n_pairs": 300, "n_items": 120, "bit_lengths": [8, 64]}
 SMALLEST |= {"transfer_epochs": 1, "budgets": [5], "n_seeds": 1}
 
 
