@@ -20,9 +20,8 @@ def blocks(language):
 def test_the_python_examples_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = "".join(blocks("python"))  # one after the other, as someone would type them
-    smaller = examples.replace("n_pairs=400, n_source=300", "n_pairs=200, n_source=100").replace(
-        "epochs=10", "epochs=2"
-    )
+    smaller = examples.replace("n_pairs=400, n_source=300", "n_pairs=200, n_source=100")
+    smaller = smaller.replace("epochs=10", "epochs=2")
     assert smaller != examples
     exec(compile(smaller, "README.md", "exec"), {})
     said = capsys.readouterr().out
