@@ -3,7 +3,6 @@
 from .bank import CodeBank
 from .data import PairedDataset, PairedFeatures, Stage
 from .data.catalog import load, load_source
-from .data.named_streams import named_stream
 from .data.streams import class_incremental_stream
 from .encoders import make_image_encoder, make_text_encoder, paired_features
 from .encoders.prepared_data import open_data
@@ -86,7 +85,6 @@ __all__ = [
     "make_learners",
     "make_text_encoder",
     "mean_average_precision",
-    "named_stream",
     "open_data",
     "paired_features",
     "precision_at_k",

@@ -11,7 +11,7 @@ query that a person typed is null; its labels are then those that were meant, an
 right if it has all of them. ``right`` is null where nothing was meant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -141,10 +141,10 @@ def _as_one_stage(stream: tuple[Stage, ...]) -> Stage:
     return replace(last, index=0, new_classes=last.seen_classes, database=everything)
 
 
-def _cost_by_stage(costs: list[TrainingCost], skipped: list[float] | None = None) -> dict[str, Any]:
+def _cost_by_stage(costs: list[TrainingCost], skipped: Sequence[float] = ()) -> dict[str, Any]:
     """The fields of `MethodRecord` that hold costs, after NaN for stages that were skipped."""
     fields = ("seconds", "wall_seconds", "waiting", "item_passes")
-    lists = {name: [*(skipped or []), *(getattr(cost, name) for cost in costs)] for name in fields}
+    lists = {name: [*skipped, *(getattr(cost, name) for cost in costs)] for name in fields}
     return lists | {"clock": costs[0].clock}
 
 

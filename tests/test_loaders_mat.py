@@ -247,7 +247,7 @@ def test_small_classes_leave_for_every_form(three_files):
 
 def test_usual_column_names_are_ignored_and_others_refused(three_files, refused):
     folder = three_files()
-    assert len(load(folder, text="text", labels="label", group="", min_class_size=0, skip_bad_rows=False, n=1600)) == N
+    assert len(load(folder, text="text", labels="label", group="", min_class_size=0, skip_bad_rows=False)) == N
     for options in ({"text": "caption"}, {"labels": "kind"}, {"group": "sku"}, {"caption": 1}):
         with refused(f"{next(iter(options))} is ", "YAll and LAll", "leave"):
             load(folder, **options)

@@ -23,7 +23,8 @@ def write_photo(path, seed=0):
 
 # --- MIRFlickr ---
 
-TAGS = {1: ["sea", "beach", "canon"], 2: ["sea"], 3: [], 4: ["dog", "beach"], 5: ["nikon"], 10: ["dog", "sea", "größe"]}
+TAGS = {1: ["sea", "beach", "canon"], 2: ["sea"], 3: [], 4: ["dog", "beach"], 5: ["nikon"]}
+TAGS |= {10: ["dog", "sea", "größe"]}
 LISTS = {"sky": [1, 2, 3, 5, 10], "dog": [4, 10], "dog_r1": [4], "sky_r1": [2]}
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dlchkit.data import PairedFeatures
-from dlchkit.data.named_streams import class_order, draw_items, named_stream, tasks_of
+from dlchkit.data.named_streams import class_order, draw_items, tasks_of
+from dlchkit.data.streams import class_incremental_stream
 from dlchkit.encoders.prepared_data import open_data
 
 NAMES = [f"cash-{data}-{kind}" for data in ("coco", "nuswide") for kind in ("balanced", "imbalanced")]
@@ -47,7 +48,9 @@ def test_tasks_hold_every_class_once_and_training_items_are_a_part(name):
 @pytest.mark.parametrize("name", ["cash-coco-balanced", "cash-nuswide-imbalanced"])
 def test_a_named_stream_has_its_classes_and_numbers(name):
     data = made_up(name)
-    stream = named_stream(data, name)
+    items = draw_items(data, name)
+    sizes = [len(task.classes) for task in tasks_of(name)]
+    stream = class_incremental_stream(items, classes_per_stage=sizes, class_order=class_order(data.class_names, name))
     drawn = []
     for stage, task in zip(stream, tasks_of(name), strict=True):
         assert [data.class_names[c] for c in stage.new_classes] == list(task.classes)

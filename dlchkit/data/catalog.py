@@ -122,9 +122,9 @@ DOWNLOADS = {"coco": coco.download_coco}
 def load(
     name_or_path: str | Path = "scenes",
     *,
-    n: int = SCENES_PAIRS,
-    seed: int = 0,
-    language: str = "en",
+    n: int | None = None,
+    seed: int | None = None,
+    language: str | None = None,
     min_class_size: int = 0,
     root: str | Path | None = None,
     download: bool = False,
@@ -139,9 +139,9 @@ def load(
         lie in ``root/NAME``; the name of another folder in ``root``; or the path of a folder or file, recognised
         by the files it holds.
     n, seed : int
-        How many scenes, and which; for "scenes" only.
+        How many scenes, None for 2,400, and which, None for 0; other data have no such choice.
     language : str
-        Of the scenes' captions and classes: "en", "ja" or "zh"; the pictures are the same.
+        Of the scenes' captions and classes: "en", which None stands for, "ja" or "zh"; the pictures are the same.
     min_class_size : int
         Classes with fewer rows are left out, with the rows that then have no label.
     root : str, Path or None
@@ -174,12 +174,15 @@ def load(
     """
     if name_or_path == "scenes":
         _check_options(options, frozenset(), "scenes is drawn by the kit")
-        data = _scenes(n, seed, language)
+        data = _scenes(SCENES_PAIRS if n is None else n, seed or 0, language or "en")
         return without_small_classes(data, min_class_size, Path("scenes")) if min_class_size else data
     if download:
         _download(name_or_path, root)
     place = locate(name_or_path, root=root)
     form = next(form for form in FORMS if form.holds(place))
+    for name, value in {"n": n, "seed": seed, "language": language}.items():
+        if value is not None:
+            raise DataError(f"{name} is {value!r}, but {place} is {form.title}; only scenes are drawn by {name}")
     _check_options(options, form.options, f"{place} is {form.title}")
     data = form.load(place, **{name: value for name, value in options.items() if name in form.options})
     data = without_small_classes(data, min_class_size, place)

@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from dlchkit.data.containers import PairedDataset, PairedFeatures, Stage
-from dlchkit.data.streams import arrival_stages, class_incremental_stream
+from dlchkit.data.containers import PairedDataset, PairedFeatures
+from dlchkit.data.streams import arrival_stages
 from dlchkit.errors import DataError, nearest_name
 from dlchkit.storage import resource_folder
 
@@ -36,29 +36,6 @@ def tasks_of(name: str) -> tuple[Task, ...]:
     if name not in streams:
         raise DataError(f"there is no stream {name!r}; {nearest_name(name, streams)}")
     return streams[name]
-
-
-def named_stream(data: PairedFeatures, name: str, *, split_seed: int = 0) -> tuple[Stage, ...]:
-    """The data as a named stream: its classes in their order, its numbers of queries and database items.
-
-    Parameters
-    ----------
-    data : PairedFeatures
-        With the stream's classes, by name, and without a split of its own.
-    name : str
-        See `tasks_of`.
-    split_seed : int
-        Fixes which items are drawn, see `draw_items`.
-
-    Returns
-    -------
-    tuple of `Stage`
-        One for each task. A stage's database is all of the task's, not its authors' training part alone: the methods
-        of the kit learn everything that they store.
-    """
-    data = draw_items(data, name, split_seed=split_seed)
-    sizes = [len(task.classes) for task in tasks_of(name)]
-    return class_incremental_stream(data, classes_per_stage=sizes, class_order=class_order(data.class_names, name))
 
 
 def draw_items(data: Data, name: str, *, split_seed: int = 0) -> Data:

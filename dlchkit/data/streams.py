@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -138,24 +139,23 @@ def class_incremental_stream(
     incremental, and of THOR's chunks (17 labels, then one more each).
     """
     options = {"arrival": arrival, "query_fraction": query_fraction, "split_seed": split_seed}
-    order, labels, sides = _rows_by_stage(data, classes_per_stage, class_order=class_order, seed=seed, **options)
-    empty = _empty_stage(sides)
+    dealt = _deal(data, classes_per_stage, class_order=class_order, seed=seed, **options)
+    empty = _empty_stage(dealt)
     if empty:
-        workable = (
-            None if class_order is not None else _workable_stages(data, len(classes_per_stage), [seed], **options)
-        )
+        drawn = class_order is None
+        workable = _workable_stages(data, len(classes_per_stage), [seed], **options) if drawn else None
         raise DataError(f"{empty}; {_advice(workable)}")
-    data = replace(data, labels=labels)
+    data = replace(data, labels=dealt.labels)
     bounds = np.cumsum([0, *classes_per_stage])
     return tuple(
         Stage(
             index=i,
-            new_classes=order[bounds[i] : bounds[i + 1]],
-            seen_classes=order[: bounds[i + 1]],
+            new_classes=dealt.order[bounds[i] : bounds[i + 1]],
+            seen_classes=dealt.order[: bounds[i + 1]],
             database=data[database],
             query=data[query],
         )
-        for i, (database, query) in enumerate(sides)
+        for i, (database, query) in enumerate(dealt.rows)
     )
 
 
@@ -178,21 +178,25 @@ def check_seeds(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of items left out, which the run says itself
-        empty = {
-            seed: said
-            for seed in seeds
-            if (said := _empty_stage(_rows_by_stage(data, classes_per_stage, seed=seed, **options)[2]))
-        }
+        said = {seed: _empty_stage(_deal(data, classes_per_stage, seed=seed, **options)) for seed in seeds}
+        empty = {seed: line for seed, line in said.items() if line}
         if empty:
             of = ", ".join(map(str, empty))
             workable = _workable_stages(data, len(classes_per_stage), seeds, **options)
             raise DataError(f"with seed {of}, {next(iter(empty.values()))}; {_advice(workable)}")
 
 
-def _rows_by_stage(
-    data, classes_per_stage, *, seed, arrival="last", query_fraction=0.15, split_seed=0, class_order=None
-) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+class _Deal(NamedTuple):
     """Order of classes, labels as they are shown, and (database rows, query rows) of each stage."""
+
+    order: np.ndarray
+    labels: np.ndarray
+    rows: list[tuple[np.ndarray, np.ndarray]]
+
+
+def _deal(
+    data, classes_per_stage, *, seed, arrival="last", query_fraction=0.15, split_seed=0, class_order=None
+) -> _Deal:
     n_classes = len(data.class_names)
     check_stages(classes_per_stage, n_classes)
     if arrival not in ARRIVALS:
@@ -209,12 +213,12 @@ def _rows_by_stage(
     shown = data.labels & (stage_of_class <= arrives[:, None]) if arrival == "first" else data.labels
     query, database = split_rows(data, query_fraction=query_fraction, seed=split_seed)
     stages = range(len(classes_per_stage))
-    return order, shown, [(database[arrives[database] == i], query[arrives[query] == i]) for i in stages]
+    return _Deal(order, shown, [(database[arrives[database] == i], query[arrives[query] == i]) for i in stages])
 
 
-def _empty_stage(sides) -> str | None:
+def _empty_stage(dealt: _Deal) -> str | None:
     """Say which stage lacks items, None where all have some."""
-    for stage, rows in enumerate(sides):
+    for stage, rows in enumerate(dealt.rows):
         for side, chosen in zip(("database", "query"), rows, strict=True):
             if len(chosen) == 0:
                 return f"stage {stage} has no {side} item: its classes are too small for this split"
@@ -225,7 +229,7 @@ def _workable_stages(data, at_most, seeds, **options) -> list[int] | None:
     """The most stages, of usual sizes, that these seeds can fill; None where not even one can be."""
     for n_stages in range(min(at_most, len(data.class_names)), 0, -1):
         sizes = stage_sizes(len(data.class_names), n_stages)
-        if not any(_empty_stage(_rows_by_stage(data, sizes, seed=seed, **options)[2]) for seed in seeds):
+        if not any(_empty_stage(_deal(data, sizes, seed=seed, **options)) for seed in seeds):
             return sizes
     return None
 

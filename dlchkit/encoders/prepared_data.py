@@ -31,8 +31,6 @@ from dlchkit.encoders.torchvision_networks import PublishedNetwork, published_ne
 from dlchkit.errors import DataError
 from dlchkit.storage import digest
 
-FILLED = 300  # scenes fill 16 stages of one class each
-
 
 def open_data(
     data: str | Path = "scenes",
@@ -97,7 +95,8 @@ class PreparedData:
     def pairs(self) -> PairedDataset:
         """The image-text pairs."""
         settings = self.settings
-        pairs = load(settings.folder, **settings.columns, n=settings.n_pairs, language=settings.language)
+        drawn = {"n": settings.n_pairs, "language": settings.language} if settings.folder == "scenes" else {}
+        pairs = load(settings.folder, **settings.columns, **drawn)
         if not settings.stream:
             return pairs
         for name in ("classes_per_stage", "arrival"):
@@ -223,12 +222,7 @@ class PreparedData:
         )
 
     def check_seeds(self, seeds: Sequence[int], *, classes_per_stage: Sequence[int] = ()) -> None:
-        """Refuse stages that lack queries or database items with any of these seeds; see `streams.check_seeds`.
-
-        Scenes of usual number fill every stage; they are not rendered for it.
-        """
-        if self.settings.folder == "scenes" and self.settings.n_pairs >= FILLED:
-            return
+        """Refuse stages that lack queries or database items with any of these seeds; see `streams.check_seeds`."""
         if self.settings.stream:
             return  # `draw_items` has found enough items of every task, whatever the seed
         check_seeds(

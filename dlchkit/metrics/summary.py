@@ -49,8 +49,9 @@ def summarise(methods: dict[str, MethodRecord]) -> dict[str, dict[str, float]]:
                 measures["forgetting_from_joint"] = forgetting_from_joint(R, joint.R[direction])
             summary[name] |= {f"{measure}_{direction}": value for measure, value in measures.items()}
         if stepwise and joint is not None:
-            summary[name]["time_reduction"] = time_reduction(method.seconds, joint.seconds)
-            if all(np.isfinite(one.item_passes).all() and len(one.item_passes) for one in (method, joint)):
+            if method.clock == joint.clock:  # seconds of two clocks do not compare
+                summary[name]["time_reduction"] = time_reduction(method.seconds, joint.seconds)
+            if all(len(one.item_passes) and np.isfinite(one.item_passes).all() for one in (method, joint)):
                 summary[name]["pass_reduction"] = time_reduction(method.item_passes, joint.item_passes)
     return summary
 

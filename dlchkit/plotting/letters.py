@@ -43,7 +43,7 @@ def families_for(letters: frozenset[str]) -> tuple[str, ...]:
 
 
 def leave_out(figure: Figure, letters: frozenset[str]) -> None:
-    """Write "…" in a figure's texts for each run of letters that no installed font has; pages say the text in words."""
+    """Write "…" in a figure's texts for each run of letters that no installed font has; pages say them in words."""
     families = families_for(letters)
     missing = [letter for letter in letters if not any(_has(name, letter) for name in families)]
     if not missing:

@@ -156,5 +156,7 @@ def _with_saving(name, method, joint):
         return name
     if method.learned_at_once:
         return f"{name}: all at once"
+    if method.clock != joint.clock:
+        return name
     saved = time_reduction(method.seconds, joint.seconds)
     return f"{name}: {abs(saved):.0%} {'less' if saved >= 0 else 'more'} than joint"

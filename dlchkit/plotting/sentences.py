@@ -74,13 +74,18 @@ def describe_seconds(methods: dict[str, MethodRecord]) -> str:
             parts.append(f"{seconds_in_words(method.seconds[-1])} ({name}, everything at once)")
             continue
         words = f"{seconds_in_words(sum(method.seconds[1:] if several else method.seconds))} ({name}"
-        if joint is not None and name != "joint" and several and len(method.seconds) == len(joint.seconds):
+        if joint is not None and name != "joint" and several and _same_time(method, joint):
             words += f", {_less_or_more(time_reduction(method.seconds, joint.seconds))} than joint"
         parts.append(words + ")")
     which = "stages after the first" if several else "only stage"
     clocks = joined(sorted({method.clock for method in methods.values()}))
     words = [f"Training on the {which} took {joined(parts)}, by the {clocks} clock."]
     return " ".join(words + describe_waiting(methods.values()))
+
+
+def _same_time(method: MethodRecord, other: MethodRecord) -> bool:
+    """Whether the seconds of two methods are of the same stages and clock."""
+    return len(method.seconds) == len(other.seconds) and method.clock == other.clock
 
 
 def describe_waiting(methods: Iterable[MethodRecord]) -> list[str]:

@@ -168,6 +168,8 @@ def _note_of_costs(results, at, price):
         "trained once on everything."
     )
     words = [training, *describe_waiting(methods)]
+    if "processor" in clocks:
+        words.append("Processor seconds are those of one thread, whatever the machine has.")
     if results.have("item_passes"):
         words.append("Passes over items: all items that went through training, each counted once for every pass.")
     if results.have("kept_bytes"):

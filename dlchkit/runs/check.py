@@ -89,12 +89,12 @@ def check(wanted: list[Wanted]) -> None:
 
 def _seeds_by_stages(wanted) -> dict[str, list[int]]:
     """Stages that runs ask for -> their seeds; each is checked once, with all its seeds."""
-    seeds: dict[str, list[int]] = {}
+    seeds: dict[str, dict[int, None]] = {}
     for one in wanted:
         if one.staged:
-            of_stages = seeds.setdefault(_stages_key(one), [])
-            of_stages += [seed for seed in [one.parameters.get("seed", 0)] if seed not in of_stages]
-    return seeds
+            of_stages = seeds.setdefault(_stages_key(one), {})
+            of_stages[one.parameters.get("seed", 0)] = None  # a dictionary keeps each once, in order
+    return {stages: list(of_stages) for stages, of_stages in seeds.items()}
 
 
 def _stages_key(one) -> str:

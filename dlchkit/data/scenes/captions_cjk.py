@@ -16,8 +16,7 @@ class Wording(NamedTuple):
 
     Attributes
     ----------
-    nouns : kind -> its words, the plainest first
-    counters : kind -> the counter of its words
+    nouns : kind -> the counter of its words, and the words, the plainest first
     vague : counter -> word -> kinds that it may mean
     counts : number -> forms with the counter in braces
     colours, sizes, sides, places, times : name -> words
@@ -27,8 +26,7 @@ class Wording(NamedTuple):
     openings, settings, remarks, absent : forms of the whole
     """
 
-    nouns: Words
-    counters: Mapping[str, str]
+    nouns: Mapping[str, tuple[str, tuple[str, ...]]]
     vague: Mapping[str, Words]
     counts: Mapping[int, tuple[str, ...]]
     colours: Words
@@ -48,45 +46,27 @@ class Wording(NamedTuple):
     @property
     def class_names(self) -> tuple[str, ...]:
         """The plainest word of every kind, in the order of the tables."""
-        return tuple(words[0] for words in self.nouns.values())
+        return tuple(words[0] for _, words in self.nouns.values())
 
 
 JAPANESE = Wording(
     nouns={
-        "sun": ("太陽", "太陽", "お日さま", "日差し"),
-        "moon": ("月", "月", "お月さま", "三日月", "半月"),
-        "star": ("星", "星", "流れ星", "お星さま"),
-        "cloud": ("雲", "雲", "わた雲", "雨雲", "入道雲"),
-        "balloon": ("気球", "気球", "熱気球", "飛行船", "バルーン"),
-        "plane": ("飛行機", "飛行機", "ジェット機", "旅客機", "航空機"),
-        "kite": ("凧", "凧", "たこ", "カイト"),
-        "bird": ("鳥", "カモメ", "スズメ", "ツバメ", "小鳥"),
-        "boat": ("船", "ヨット", "帆船", "小舟", "汽船", "ボート"),
-        "whale": ("クジラ", "クジラ", "鯨", "ザトウクジラ"),
-        "fish": ("魚", "魚", "お魚", "マス", "ニシン", "金魚"),
-        "house": ("家", "小屋", "山小屋", "農家", "おうち"),
-        "tree": ("木", "樫の木", "松の木", "もみの木", "りんごの木", "白樺"),
-        "flower": ("花", "チューリップ", "ヒナギク", "野の花", "お花"),
-        "car": ("車", "車", "自動車", "乗用車", "クルマ"),
-        "cat": ("猫", "猫", "ネコ", "子猫", "ニャンコ"),
-    },
-    counters={
-        "sun": "つ",
-        "moon": "つ",
-        "star": "つ",
-        "cloud": "つ",
-        "balloon": "つ",
-        "plane": "機",
-        "kite": "枚",
-        "bird": "羽",
-        "boat": "隻",
-        "whale": "頭",
-        "fish": "匹",
-        "house": "軒",
-        "tree": "本",
-        "flower": "輪",
-        "car": "台",
-        "cat": "匹",
+        "sun": ("つ", ("太陽", "太陽", "お日さま", "日差し")),
+        "moon": ("つ", ("月", "月", "お月さま", "三日月", "半月")),
+        "star": ("つ", ("星", "星", "流れ星", "お星さま")),
+        "cloud": ("つ", ("雲", "雲", "わた雲", "雨雲", "入道雲")),
+        "balloon": ("つ", ("気球", "気球", "熱気球", "飛行船", "バルーン")),
+        "plane": ("機", ("飛行機", "飛行機", "ジェット機", "旅客機", "航空機")),
+        "kite": ("枚", ("凧", "凧", "たこ", "カイト")),
+        "bird": ("羽", ("鳥", "カモメ", "スズメ", "ツバメ", "小鳥")),
+        "boat": ("隻", ("船", "ヨット", "帆船", "小舟", "汽船", "ボート")),
+        "whale": ("頭", ("クジラ", "クジラ", "鯨", "ザトウクジラ")),
+        "fish": ("匹", ("魚", "魚", "お魚", "マス", "ニシン", "金魚")),
+        "house": ("軒", ("家", "小屋", "山小屋", "農家", "おうち")),
+        "tree": ("本", ("木", "樫の木", "松の木", "もみの木", "りんごの木", "白樺")),
+        "flower": ("輪", ("花", "チューリップ", "ヒナギク", "野の花", "お花")),
+        "car": ("台", ("車", "車", "自動車", "乗用車", "クルマ")),
+        "cat": ("匹", ("猫", "猫", "ネコ", "子猫", "ニャンコ")),
     },
     vague={
         "つ": {
@@ -174,40 +154,22 @@ JAPANESE = Wording(
 
 CHINESE = Wording(
     nouns={
-        "sun": ("太阳", "太阳", "暖阳", "烈日"),
-        "moon": ("月亮", "月亮", "圆月", "明月", "弯月"),
-        "star": ("星星", "星星", "流星", "星"),
-        "cloud": ("云", "云朵", "雨云", "浮云"),
-        "balloon": ("热气球", "热气球", "气球", "飞艇"),
-        "plane": ("飞机", "飞机", "客机", "喷气机"),
-        "kite": ("风筝", "风筝", "纸鸢", "龙形风筝"),
-        "bird": ("鸟", "海鸥", "麻雀", "燕子", "飞鸟"),
-        "boat": ("船", "帆船", "轮船", "游艇", "渔船"),
-        "whale": ("鲸", "鲸鱼", "鲸鱼", "座头鲸"),
-        "fish": ("鱼", "鱼儿", "鳟鱼", "鲱鱼", "金鱼", "鲈鱼"),
-        "house": ("房子", "木屋", "农舍", "屋子", "小屋"),
-        "tree": ("树", "橡树", "松树", "冷杉", "苹果树", "白桦"),
-        "flower": ("花", "郁金香", "雏菊", "野花", "鲜花"),
-        "car": ("汽车", "汽车", "轿车", "老爷车", "车子"),
-        "cat": ("猫", "猫", "猫咪", "花猫", "猫儿"),
-    },
-    counters={
-        "sun": "轮",
-        "moon": "轮",
-        "star": "颗",
-        "cloud": "朵",
-        "balloon": "个",
-        "plane": "架",
-        "kite": "只",
-        "bird": "只",
-        "boat": "艘",
-        "whale": "头",
-        "fish": "条",
-        "house": "座",
-        "tree": "棵",
-        "flower": "朵",
-        "car": "辆",
-        "cat": "只",
+        "sun": ("轮", ("太阳", "太阳", "暖阳", "烈日")),
+        "moon": ("轮", ("月亮", "月亮", "圆月", "明月", "弯月")),
+        "star": ("颗", ("星星", "星星", "流星", "星")),
+        "cloud": ("朵", ("云", "云朵", "雨云", "浮云")),
+        "balloon": ("个", ("热气球", "热气球", "气球", "飞艇")),
+        "plane": ("架", ("飞机", "飞机", "客机", "喷气机")),
+        "kite": ("只", ("风筝", "风筝", "纸鸢", "龙形风筝")),
+        "bird": ("只", ("鸟", "海鸥", "麻雀", "燕子", "飞鸟")),
+        "boat": ("艘", ("船", "帆船", "轮船", "游艇", "渔船")),
+        "whale": ("头", ("鲸", "鲸鱼", "鲸鱼", "座头鲸")),
+        "fish": ("条", ("鱼", "鱼儿", "鳟鱼", "鲱鱼", "金鱼", "鲈鱼")),
+        "house": ("座", ("房子", "木屋", "农舍", "屋子", "小屋")),
+        "tree": ("棵", ("树", "橡树", "松树", "冷杉", "苹果树", "白桦")),
+        "flower": ("朵", ("花", "郁金香", "雏菊", "野花", "鲜花")),
+        "car": ("辆", ("汽车", "汽车", "轿车", "老爷车", "车子")),
+        "cat": ("只", ("猫", "猫", "猫咪", "花猫", "猫儿")),
     },
     vague={
         "个": {
@@ -309,15 +271,16 @@ def write_caption(scene, rng, wording: Wording) -> str:
     if rng.random() < 0.5:
         text = f"{text}。{pick(rng, wording.remarks)}"
     if rng.random() < 0.2:
-        word = pick(rng, wording.nouns[pick(rng, tuple(wording.nouns))])
+        _, words = wording.nouns[pick(rng, tuple(wording.nouns))]
+        word = pick(rng, words)
         text = f"{text}。{pick(rng, wording.absent).format(word)}"
     return text
 
 
 def mention(thing, rng, wording: Wording) -> str:
     """A noun phrase for one thing or one group of the same things."""
-    counter = wording.counters[thing.kind]
-    noun = pick(rng, wording.nouns[thing.kind])
+    counter, nouns = wording.nouns[thing.kind]
+    noun = pick(rng, nouns)
     if rng.random() < 0.18:
         counter, noun = pick(rng, vague_words(thing.kind, wording))
     parts = []

@@ -1,6 +1,7 @@
 """Exact lifelong hashing under the protocol of all methods: the estimator beside a code bank."""
 
 import numpy as np
+import torch
 
 from dlchkit.bank import CodeBank
 from dlchkit.data import Stage
@@ -34,6 +35,11 @@ class ExactLearner(Method):
     def __init__(self, n_bits: int = 64, **options):
         self.hashing = ExactHashing(n_bits, **options)
         self.bank = CodeBank(n_bits)
+
+    @property
+    def device(self) -> torch.device:
+        """Where sums are kept and solved."""
+        return self.hashing.device
 
     def get_params(self) -> dict:
         """The constructor's arguments by name."""
