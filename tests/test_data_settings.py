@@ -9,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from dlchkit.data.catalog import load
 from dlchkit.data.scenes import render_pairs
 from dlchkit.data.settings import DataSettings, read_settings, setting_parameters, write_settings
 from dlchkit.encoders.prepared_data import open_data
@@ -171,6 +172,20 @@ def test_the_home_folder_may_be_written_short_and_relative_paths_say_from_where(
     monkeypatch.chdir(folder.parent)
     with refused("'absent'", f"counts from the current folder, {folder.parent}"):
         _ = open_data("absent").pairs
+
+
+def test_choices_that_only_scenes_have_are_refused_for_other_data(folder, refused):
+    for choice in ({"n": 5}, {"seed": 1}, {"language": "ja"}):
+        (name,) = choice
+        with refused(f"{name} is ", "a folder with items.csv", f"only scenes are drawn by {name}"):
+            load(folder, labels="kind", **choice)
+
+
+def test_stages_that_scenes_cannot_fill_are_found_too(refused):
+    prepared = open_data("scenes", n_pairs=300, arrival="leave_out")
+    with refused("has no query item", "can be filled"):
+        prepared.check_seeds([0], classes_per_stage=[1] * 16)
+    open_data("scenes", n_pairs=300).check_seeds([0, 1, 2])
 
 
 # --- what a run depends on ---

@@ -134,6 +134,18 @@ def test_reductions_of_seconds_and_passes_stand_beside_each_other():
     assert measures["train_wall_seconds"] == 13 and measures["item_passes"] == 30
 
 
+def test_seconds_of_two_clocks_are_not_compared():
+    joint = method([9.0, 8.0], clock="wall", wall_seconds=[9, 8])
+    ours = method([9.0, 2.0], clock="processor", wall_seconds=[9, 2])
+    assert "time_reduction" not in summarise({"joint": joint, "ours": ours})["ours"]
+    assert "than joint" not in plotting.describe_seconds({"joint": joint, "ours": ours})
+
+
+def test_every_method_says_which_device_its_clock_belongs_to():
+    for learner in make_learners(["finetune", "exact"], 16, device="cpu"):
+        assert learner.device == torch.device("cpu")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: its work has no processor clock")
 def test_on_a_gpu_the_wall_clock_decides(stream):
     (learner,) = make_learners(["finetune"], 16, epochs=1, device="cuda")
