@@ -60,6 +60,10 @@ def png(depth, colour_type, row, *chunks):
 # --- colours, depth and transparency ---
 
 
+def unreadable(files):
+    return unreadable_pictures({path: path for path in files})
+
+
 @pytest.mark.parametrize("kind", LOSSLESS)
 def test_rgb_pixels_come_out_as_they_were_stored(kind):
     picture = smooth()
@@ -275,7 +279,7 @@ def test_what_is_not_read_is_said_in_plain_words(raw, said, tmp_path, refused, r
     (tmp_path / "a.jpg").write_bytes(raw)
     with refused(f"image file {tmp_path / 'a.jpg'} ", said, "--skip-bad-rows"):
         open_picture(tmp_path / "a.jpg")
-    assert list(unreadable_pictures([tmp_path / "a.jpg"])) == [tmp_path / "a.jpg"]
+    assert list(unreadable([tmp_path / "a.jpg"])) == [tmp_path / "a.jpg"]
     assert not recwarn.list
 
 
@@ -319,20 +323,20 @@ def test_pictures_are_looked_at_once_and_again_when_one_changes(tmp_path, monkey
     good, bad, absent = (tmp_path / name for name in ("good.jpg", "bad.gif", "absent.png"))
     good.write_bytes(JPEG)
     bad.write_bytes(file_bytes(smooth(), "GIF")[:400])
-    found = unreadable_pictures([good, bad, absent, good])
+    found = unreadable([good, bad, absent, good])
     assert set(found) == {bad, absent} and "cut short" in found[bad] and found[absent] == "does not exist"
-    assert unreadable_pictures([absent, bad, good]) == found and len(looked) == 2
+    assert unreadable([absent, bad, good]) == found and len(looked) == 2
     time.sleep(0.01)
     good.write_bytes(JPEG[:CUT].ljust(len(JPEG), b"\0"))
-    assert good in unreadable_pictures([good, bad, absent]) and len(looked) == 4
+    assert good in unreadable([good, bad, absent]) and len(looked) == 4
 
 
 def test_damage_to_what_was_kept_is_found(tmp_path):
     (tmp_path / "a.jpg").write_bytes(JPEG[:CUT])
-    found = unreadable_pictures([tmp_path / "a.jpg"])
+    found = unreadable([tmp_path / "a.jpg"])
     (kept,) = (tmp_path / "home" / "pictures").glob("*.txt")
     kept.write_text(kept.read_text().replace("cut short", "very good"))
-    assert unreadable_pictures([tmp_path / "a.jpg"]) == found
+    assert unreadable([tmp_path / "a.jpg"]) == found
     shutil.rmtree(tmp_path / "home")
-    assert unreadable_pictures([]) == {}
+    assert unreadable([]) == {}
     assert not (tmp_path / "home").exists()

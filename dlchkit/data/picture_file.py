@@ -4,8 +4,9 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import PIL
@@ -30,6 +31,8 @@ TURNED = {
 }
 BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # tags of TIFF
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+Key = TypeVar("Key")
 
 
 def open_picture(item: np.ndarray | str | Path | bytes) -> Image.Image:
@@ -60,23 +63,24 @@ def open_picture(item: np.ndarray | str | Path | bytes) -> Image.Image:
         raise DataError(f"image file {item} {error}; replace it, or leave its row out with --skip-bad-rows") from None
 
 
-def unreadable_pictures(files: Iterable[Path]) -> dict[Path, str]:
-    """Find the files that `open_picture` refuses, and what is wrong with each.
+def unreadable_pictures(files: Mapping[Key, Path]) -> dict[Key, str]:
+    """Find the files that `open_picture` refuses, and what is wrong with each, by their keys.
 
     Every file is decoded whole. What was found is kept below `data_home`, for these files at these sizes and times.
     """
-    files = sorted(set(files))
-    if not files:
+    paths = sorted(set(files.values()))
+    if not paths:
         return {}
-    key = digest(READING, PIL.__version__, *map(_state, files))[:32]
+    key = digest(READING, PIL.__version__, *map(_state, paths))[:32]
 
     def look():
-        found = {str(n): problem for n, path in enumerate(files) if (problem := _problem(path))}
+        found = {str(n): problem for n, path in enumerate(paths) if (problem := _problem(path))}
         said = json.dumps(found)
         return found, lambda temporary: temporary.write_text(f"{digest(said)}\n{said}", encoding="utf-8")
 
     found = made_once(data_home() / "pictures" / f"{key}.txt", _kept, look)
-    return {files[int(n)]: problem for n, problem in found.items()}
+    problem_of = {paths[int(n)]: problem for n, problem in found.items()}
+    return {key: problem_of[path] for key, path in files.items() if path in problem_of}
 
 
 def _state(path: Path) -> str:

@@ -122,8 +122,7 @@ def load_coco(
         ids = [f"{part}/{id}" for part, id in zip(part_of, ids, strict=True)]
     problems = {i: problem for i, problem in enumerate(problems) if problem}
     named = {i: Path(file) for i, file in enumerate(files) if i not in problems}
-    unreadable = unreadable_pictures(named.values())
-    problems |= {i: f"picture {path} {unreadable[path]}" for i, path in named.items() if path in unreadable}
+    problems |= {i: f"picture {files[i]} {problem}" for i, problem in unreadable_pictures(named).items()}
     return assemble(
         ids=ids,
         labels=np.array(labels),

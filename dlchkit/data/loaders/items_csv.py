@@ -112,10 +112,8 @@ def load_items(
             problem = _image_problem(row[image], image, files[i], folder, follow_links)
         if problem:
             problems[i] = problem
-    unreadable = unreadable_pictures(file for i, file in enumerate(files) if i not in problems)
-    for i, file in enumerate(files):
-        if i not in problems and file in unreadable:
-            problems[i] = f"image file {rows[i][image]} {unreadable[file]}"
+    unreadable = unreadable_pictures({i: file for i, file in enumerate(files) if i not in problems})
+    problems |= {i: f"image file {rows[i][image]} {problem}" for i, problem in unreadable.items()}
     usable = [row for i, row in enumerate(rows) if i not in problems]
     rare = _rare_labels(usable, most_frequent)
     label_sets = [names - rare for names in label_sets]

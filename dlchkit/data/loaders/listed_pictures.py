@@ -56,9 +56,8 @@ def find_listed(paths: Sequence[str], root: Path, *, follow_links: bool) -> tupl
 
 def unreadable_listed(files: Sequence[str], root: Path) -> dict[int, str]:
     """Find which of the files of `find_listed` are no readable pictures, and what is wrong with each, by position."""
-    unreadable = unreadable_pictures(root / file for file in files if file)
-    found = {i: unreadable.get(root / file) for i, file in enumerate(files) if file}
-    return {i: f"picture {files[i]} {problem}" for i, problem in found.items() if problem}
+    unreadable = unreadable_pictures({i: root / file for i, file in enumerate(files) if file})
+    return {i: f"picture {files[i]} {problem}" for i, problem in unreadable.items()}
 
 
 def _nearest(path, by_name, root, follow_links) -> tuple[str, str]:

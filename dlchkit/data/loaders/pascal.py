@@ -49,7 +49,7 @@ def load_pascal(
     names = sorted(files.keys() | pictures.keys())
     class_names = tuple(sorted({name.split("/")[0] for name in names}))
     outside = {name: outside_problem(path, folder, follow_links=follow_links) for name, path in pictures.items()}
-    unreadable = unreadable_pictures(path for name, path in pictures.items() if not outside[name])
+    unreadable = unreadable_pictures({name: path for name, path in pictures.items() if not outside[name]})
     texts = []
     problems = {}
     for i, name in enumerate(names):
@@ -57,7 +57,7 @@ def load_pascal(
         texts.append(choose_caption(sentences, caption))
         if name not in pictures:
             problems[i] = "has sentences but no picture"
-        elif problem := outside.get(name) or unreadable.get(pictures[name]):
+        elif problem := outside[name] or unreadable.get(name):
             problems[i] = problem
         elif not texts[i]:
             problems[i] = f"has no sentence at position {caption}" if sentences else "has no sentences"

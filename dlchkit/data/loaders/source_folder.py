@@ -69,7 +69,7 @@ def _source_of_images(folder, names, follow_links):
         files, classes = _listed_files(folder, follow_links)
     else:
         files, classes = _files_of_classes(folder, follow_links)
-    for path, problem in unreadable_pictures(path for path, _ in files).items():
+    for path, problem in unreadable_pictures({path: path for path, _ in files}).items():
         raise DataError(f"source picture {path} {problem}; replace it, or remove it")
     return SourceDataset(
         labels=np.array([c for _, c in files]),
