@@ -65,6 +65,7 @@ def test_letters_without_a_font_are_left_out_and_warn_nobody(monkeypatch):
         figure = one_line("my 𓃠 𓃡𓃢 tabby")
         png(figure)
     assert written(figure) == {"my …tabby"}
+    assert "no font on this machine" in figure.get_supxlabel()
 
 
 def test_latin_texts_are_drawn_once_in_the_base_font():

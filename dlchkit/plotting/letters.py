@@ -43,12 +43,12 @@ def families_for(letters: frozenset[str]) -> tuple[str, ...]:
 
 
 def leave_out(figure: Figure, letters: frozenset[str]) -> None:
-    """Write "…" in a figure's texts for each run of letters that no installed font has; pages say them in words."""
+    """Write "…" in a figure's texts for each run of letters that no installed font has, and say so below it."""
     families = families_for(letters)
     missing = [letter for letter in letters if not any(_has(name, letter) for name in families)]
     if not missing:
         return
-    run = re.compile(f"(?:[{re.escape(''.join(missing))}]\\s*)+")
+    run = re.compile(f"{LEFT_OUT}*(?:[{re.escape(''.join(missing))}]{LEFT_OUT}*\\s*)+")
 
     def without(text: str) -> str:
         return run.sub(LEFT_OUT, text)
@@ -57,6 +57,8 @@ def leave_out(figure: Figure, letters: frozenset[str]) -> None:
         axis.set_ticks(axis.get_majorticklocs(), [without(label) for label in _tick_labels(axis)])
     for text in figure.findobj(Text):
         text.set_text(without(text.get_text()))
+    if not figure.get_supxlabel():
+        figure.supxlabel(f"{LEFT_OUT} stands for letters that no font on this machine has", fontsize=8)
 
 
 def wrapped(text: str, width: int, n_lines: int) -> str:
